@@ -121,6 +121,16 @@ let package = Package(
             swiftSettings: [
                 .strictMemorySafety(), .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
             ]),
+        .target(
+            name: "WasmdOthismo",
+            dependencies: [
+                "WasmDecoder", "WasmInterpreter", "WasmWASI", "WasmSystem", "WasmdDocuments",
+                "WasmdEventLoop", "WasmdHTTP", "WasmdHTTPServer", "WasmdImages", "WasmdOperation",
+            ],
+            path: "Sources/Hosts/Othismo",
+            swiftSettings: [
+                .strictMemorySafety(), .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+            ]),
         // What embedders import; the command line uses the rooms themselves.
         .target(
             name: "Wasmd",
@@ -135,7 +145,8 @@ let package = Package(
                 "WasmDecoder", "WasmValidator", "WasmInterpreter", "WasmWASI", "WasmText",
                 "WasmScriptRunner", "WasmMachine", "WasmSystem", "WasmdDigests", "WasmdDocuments",
                 "WasmdEventLoop", "WasmdGuests", "WasmdHTTP", "WasmdHTTPClient", "WasmdHTTPServer",
-                "WasmdOperation", "WasmdExecutor", "WasmdPrograms", "WasmdStorage",
+                "WasmdOperation", "WasmdExecutor", "WasmdPrograms", "WasmdStorage", "WasmdImages",
+                "WasmdOthismo",
             ],
             path: "Sources/wasmd"),
 
@@ -212,6 +223,13 @@ let package = Package(
                 "WasmdHTTPClient", "WasmdHTTPServer", "WasmdOperation", "WasmdStorage",
             ],
             path: "Tests/ExecutorTests"),
+        .testTarget(
+            name: "OthismoTests",
+            dependencies: [
+                "WasmDecoder", "WasmInterpreter", "WasmText", "WasmdDocuments", "WasmdImages",
+                "WasmdOthismo",
+            ],
+            path: "Tests/OthismoTests", exclude: ["Guests"]),
         .testTarget(
             name: "HTTPServerTests",
             dependencies: ["WasmdEventLoop", "WasmdHTTP", "WasmdHTTPServer", "WasmSystem"],

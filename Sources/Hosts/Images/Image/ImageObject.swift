@@ -25,6 +25,13 @@ public struct ImageObject: Hashable, Sendable {
     public var kind: ObjectKind
     /// The size of `object.bytes`.
     public var byteCount: Int
+
+    public init(path: [UInt8], key: ObjectKey, kind: ObjectKind, byteCount: Int) {
+        self.path = path
+        self.key = key
+        self.kind = kind
+        self.byteCount = byteCount
+    }
 }
 
 /// A row of `link`: `from` was made of `to`.
