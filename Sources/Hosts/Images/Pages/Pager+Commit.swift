@@ -102,7 +102,7 @@ extension Pager {
             if hasWrittenEarly {
                 cache.removeAll()
                 headerBytes = []
-                let database = try descriptor.orThrow(.badf)
+                let database = try descriptor.orThrow(SystemError.badf)
                 try JournalReader(files, journal.descriptor).restore(database)
                 try files.datasync(database)
             }

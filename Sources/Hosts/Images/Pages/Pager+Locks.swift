@@ -279,7 +279,7 @@ extension Pager {
     /// meanwhile.
     func checkLog() throws(ImageError) {
         guard let logState else { return }
-        guard try currentLogState() == logState && !isUsedByOthers() else { throw .busy }
+        guard try currentLogState() == logState, try !isUsedByOthers() else { throw .busy }
     }
 }
 

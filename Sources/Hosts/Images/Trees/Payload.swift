@@ -35,7 +35,7 @@ struct Payload {
             let end = min(range.upperBound, local.count)
             let piece = local[
                 (local.startIndex + range.lowerBound)..<(local.startIndex + end)]
-            if try !piece.isEmpty && !body(piece) { return }
+            if !piece.isEmpty, try !body(piece) { return }
         }
         guard range.upperBound > local.count else { return }
         var start = local.count
