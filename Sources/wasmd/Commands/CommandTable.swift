@@ -14,6 +14,7 @@ extension Command {
         case .ctl: ctl
         case .token: token
         case .data: data
+        case .othismo: othismo
         case .validate: validate
         case .inspect: inspect
         case .explore: explore
@@ -187,6 +188,38 @@ extension Command {
             ("wasmd data verify wasmd-data", "is everything there?"),
             ("wasmd data backup wasmd-data /backups/monday", "a copy"),
             ("wasmd data restore /backups/monday wasmd-data", "and back"),
+        ])
+
+    static let othismo = Command(
+        verb: .othismo,
+        summary: "Keep objects that exchange messages in an image",
+        operands: [
+            CommandOperand("IMAGE", .optional, .files(["simg"])),
+            CommandOperand("VERB", .optional, .word(.imageVerbs)),
+            CommandOperand("ARGS", .any, .file),
+        ],
+        options: [.objectName, .messageTimeout, .help],
+        notes: [
+            "An image is one file with modules and instances of them, which exchange messages (BSON "
+                + "documents) and keep their state when no process runs. 'wasmd othismo new-image "
+                + "NAME' makes NAME.simg, a SQLite 3 database.",
+            "import-module FILE: add a module; its name is that of FILE without the ending, or "
+                + "--name. remove-module MODULE: the opposite. instantiate-instance MODULE "
+                + "INSTANCE: make an object of a module. delete-instance INSTANCE: its end. "
+                + "list-objects [PREFIX]: the paths of all.",
+            "send-message INSTANCE [TYPE.KEY=VALUE...]: send a message, and print what arrives at "
+                + "the console, one JSON document a line, until no message is in flight. The last "
+                + "dot separates the type from the key; VALUE is JSON or text; @FILE adds the "
+                + "members of a JSON object in FILE. run: handle the messages that wait in the "
+                + "image.",
+            "make-path PATH: make a folder. sym-link TARGET PATH, mount TARGET PATH: let PATH mean "
+                + "TARGET, or let paths below PATH mean those below TARGET.",
+        ],
+        examples: [
+            ("wasmd othismo new-image app", "makes app.simg"),
+            ("wasmd othismo app import-module counter.wasm", "the module 'counter'"),
+            ("wasmd othismo app instantiate-instance counter /c", "an object with its own state"),
+            ("wasmd othismo app send-message /c counter.add.by=2", "prints its answer"),
         ])
 
     static let validate = Command(
@@ -367,6 +400,12 @@ extension Option {
         "save-module", value: "OUT", .file,
         help: "When the call has returned, write a module to OUT that begins with the state that it "
             + "left: memories, globals and tables. Any engine can run it")
+    static let objectName = Option(
+        "name", value: "NAME", help: "import-module: the name of the module in the image")
+    static let messageTimeout = Option(
+        "timeout", value: "DURATION",
+        help: "send-message and run: wait so long for messages in flight, for example 500ms; "
+            + "default 30s. Those that are left wait in the image")
     static let coredump = Option(
         "coredump", value: "OUT", .file,
         help: "Write a core dump (stack with locals, globals, memories) to OUT if the program is "

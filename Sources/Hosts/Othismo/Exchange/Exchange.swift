@@ -27,6 +27,8 @@ public final class Exchange {
     private var committedQueue = MessageQueue()
     private var dequeued: [Int64] = []
     private var outputs: [Output] = []
+    /// What left the image with a commit, and was not returned yet.
+    private var released: [Output] = []
     /// Instances in memory, and those that were called since the last commit.
     private var live: [[UInt8]: GuestInstance] = [:]
     private var changed: [[UInt8]: GuestInstance] = [:]
@@ -144,28 +146,25 @@ public final class Exchange {
         }
         do {
             try commit()
-        } catch let failure as DeliveryFailure {
+        } catch is DeliveryFailure {
             // A state that cannot be stored: find out which delivery made it.
             try rollBack()
             carefulDeliveries = max(count, 1)
-            _ = failure
         } catch let error as ImageError {
             try rollBack()
             throw error
         } catch {
             try rollBack()
         }
-        defer { outputs = [] }
-        return outputs
+        defer { released = [] }
+        return released
     }
 
     /// Undoes the delivery that failed, and reports the error in its place.
     private func drop(_ error: MessageError) throws(ImageError) {
         statistics.failures += 1
         carefulDeliveries -= 1
-        let kept = outputs
         try rollBack()
-        outputs = kept.filter { if case .console = $0 { true } else { true } }
         guard let message = queue.popFirst() else { return }
         if let key = message.key { dequeued.append(key) }
         do {
@@ -219,6 +218,8 @@ public final class Exchange {
             queue.setKeys(try store.commit(changes))
             statistics.commits += 1
         }
+        released += outputs
+        outputs = []
         for path in saved { live[path]?.key = try store.object(at: path)?.key }
         dequeued = []
         namespace.committed()
@@ -395,7 +396,8 @@ public final class Exchange {
             }
         }
         let message = try message(envelope, sender: sender)
-        let isLimited = message.target != Namespace.root && !namespace.endpoints.contains(message.target)
+        let isLimited =
+            message.target != Namespace.root && !namespace.endpoints.contains(message.target)
         guard !isLimited || queue.count(for: message.target) < options.queueLimit else {
             return try report(
                 .queueFull(limit: options.queueLimit), on: envelope, at: message.target)

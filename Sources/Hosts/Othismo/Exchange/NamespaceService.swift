@@ -90,3 +90,30 @@ struct NamespaceService {
         return Array(text.utf8)
     }
 }
+
+extension Exchange {
+    /// Changes the namespace of a store without an exchange, by a message as the object at `/othismo`
+    /// gets them.
+    ///
+    /// - Returns: why it was refused; nil if it was done.
+    public static func change(
+        _ store: any ObjectStore, _ request: Document.Member
+    ) throws(ImageError) -> MessageError? {
+        var namespace = try Namespace(store)
+        do {
+            _ = try NamespaceService.handle(
+                Envelope(sendTo: Namespace.service, payload: [request]), &namespace)
+        } catch let error as MessageError {
+            return error
+        } catch let error as ImageError {
+            throw error
+        } catch {
+            return .badRequest("\(error)")
+        }
+        var changes = ObjectChanges()
+        changes.objects = Array(namespace.newObjects.values)
+        changes.bindings = namespace.newBindings
+        _ = try store.commit(changes)
+        return nil
+    }
+}
