@@ -125,7 +125,7 @@ let package = Package(
             name: "WasmdOthismo",
             dependencies: [
                 "WasmDecoder", "WasmInterpreter", "WasmWASI", "WasmSystem", "WasmdDocuments",
-                "WasmdEventLoop", "WasmdHTTP", "WasmdHTTPServer", "WasmdImages", "WasmdOperation",
+                "WasmdImages",
             ],
             path: "Sources/Hosts/Othismo",
             swiftSettings: [

@@ -48,7 +48,8 @@ import WasmdOthismo
         let house = try House()
         try house.instantiate("counter1", "a")
         let answers = try house.send(
-            "a", "counter.ask", [Document.Member("to", "a"), Document.Member("what", "counter.add")]
+            "a", "counter.ask",
+            [Document.Member("to", "a"), Document.Member("what", "counter.add")]
         )
         #expect(answers.count == 1)
         #expect(answers.first?["counter.silence"]?.integerValue == 1)

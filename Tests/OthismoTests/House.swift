@@ -51,7 +51,8 @@ final class House {
 
     /// Sends a message that asks for an answer, and returns what arrives at the console.
     @discardableResult
-    func send(_ path: String, _ key: String, _ fields: [Document.Member] = []) throws -> [Document] {
+    func send(_ path: String, _ key: String, _ fields: [Document.Member] = []) throws -> [Document]
+    {
         try post(path, key, fields)
         return try drain()
     }

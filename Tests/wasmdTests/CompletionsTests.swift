@@ -34,9 +34,10 @@ import Testing
     }
 
     @Test func bashCompletesOptionsAndTheirValues() throws {
-        #expect(try complete("run", "--s") == [
-                    "--stdin", "--stack-size", "--sandbox", "--stats", "--save-module",
-                ])
+        #expect(
+            try complete("run", "--s") == [
+                "--stdin", "--stack-size", "--sandbox", "--stats", "--save-module",
+            ])
         #expect(try complete("run", "--features", "wasm") == ["wasm1", "wasm2", "wasm3"])
         #expect(try complete("help", "ex") == ["explore"])
         #expect(try complete("completions", "") == ["bash", "zsh", "fish"])

@@ -398,7 +398,8 @@ extension Option {
             + "standard error")
     static let saveModule = Option(
         "save-module", value: "OUT", .file,
-        help: "When the call has returned, write a module to OUT that begins with the state that it "
+        help:
+            "When the call has returned, write a module to OUT that begins with the state that it "
             + "left: memories, globals and tables. Any engine can run it")
     static let objectName = Option(
         "name", value: "NAME", help: "import-module: the name of the module in the image")

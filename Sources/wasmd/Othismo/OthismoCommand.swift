@@ -203,7 +203,8 @@ struct OthismoCommand {
             exchange = try Exchange(store)
             if let target = words.first {
                 var envelope = Envelope(
-                    sendTo: target.bytes, payload: try MessageText.payload(Array(words.dropFirst())))
+                    sendTo: target.bytes, payload: try MessageText.payload(Array(words.dropFirst()))
+                )
                 envelope.replyTo = Array("/".utf8)
                 envelope.requestID = .integer(1)
                 try exchange.post(envelope)

@@ -53,7 +53,8 @@ struct OthismoOptions {
         name = arguments.word(of: .objectName)
         timeout =
             try arguments.read(
-                .messageTimeout, expected: "a time above zero with its unit, for example 500ms or 2s"
+                .messageTimeout,
+                expected: "a time above zero with its unit, for example 500ms or 2s"
             ) { text in Quantity.nanoseconds(text) } ?? Self.defaultTimeout
         var words = arguments.words[...]
         guard let first = words.popFirst() else {

@@ -441,7 +441,9 @@ public final class Exchange {
         case .object(let object) where object.kind == .instance: path = object.path
         case .new(let object): path = object.path
         case .service, .native, .object:
-            return try framed(envelope, guest) { try deliver(message(envelope, sender: guest.path)) }
+            return try framed(envelope, guest) {
+                try deliver(message(envelope, sender: guest.path))
+            }
         case .console, .endpoint, .nothing:
             try dispatch(envelope, from: guest.path)
             return nil

@@ -12,7 +12,8 @@ struct NamespaceService {
             return try perform(action, member, &namespace)
         }
         throw MessageError.badRequest(
-            "the namespace knows othismo.namespace.instantiate, list, make_path, sym_link and mount")
+            "the namespace knows othismo.namespace.instantiate, list, make_path, sym_link and mount"
+        )
     }
 
     private enum Action: String {

@@ -100,9 +100,10 @@ final class GuestInstance {
                     (caller: borrowing Caller, first: UInt32, second: UInt32) -> Int32 in
                     guard let guest = owner.guest else { return 0 }
                     let memory = try caller.memory
-                    let (address, count) = mode == .synchronous
+                    let (address, count) =
+                        mode == .synchronous
                         ? order(first, second, memory) : (first, second)
-                    guard count <= UInt32(Envelope.maximumBytes) else {
+                    guard Int(count) <= Envelope.maximumBytes else {
                         throw MessageError.tooLarge(Int(count))
                     }
                     let bytes = try memory.loadArray(of: UInt8.self, at: address, count: count)
