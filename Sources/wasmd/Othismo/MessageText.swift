@@ -31,7 +31,8 @@ enum MessageText {
             }
             let type = String(path[..<dot])
             let key = String(path[path.index(after: dot)...])
-            var fields = members.last { $0.name == type }?.value.objectValue ?? []
+            var fields =
+                members.last { $0.name.utf8.elementsEqual(type.utf8) }?.value.objectValue ?? []
             set(key, parsed, &fields)
             set(type, .object(fields), &members)
         }
@@ -41,7 +42,7 @@ enum MessageText {
     private static func set(
         _ name: String, _ value: Document, _ members: inout [Document.Member]
     ) {
-        if let index = members.firstIndex(where: { $0.name == name }) {
+        if let index = members.firstIndex(where: { $0.name.utf8.elementsEqual(name.utf8) }) {
             members[index].value = value
         } else {
             members.append(Document.Member(name, value))

@@ -125,36 +125,30 @@ public final class Exchange {
                     carefulDeliveries -= 1
                     try commit()
                 }
-            } catch let failure as DeliveryFailure {
-                if isCareful {
-                    try drop(failure.error)
-                } else {
-                    try rollBack()
-                    carefulDeliveries = count + 1
-                    count = 0
-                }
-                continue
             } catch let error as ImageError {
                 try rollBack()
                 throw error
             } catch {
-                // All errors of deliveries are those above.
-                try rollBack()
-                continue
+                guard isCareful else {
+                    try rollBack()
+                    carefulDeliveries = count + 1
+                    count = 0
+                    continue
+                }
+                let failure = error as? DeliveryFailure
+                try drop(failure?.error ?? .refused("\(error)"))
             }
             if isCareful || (count & 15 == 0 && ContinuousClock.now >= end) { break }
         }
         do {
             try commit()
-        } catch is DeliveryFailure {
-            // A state that cannot be stored: find out which delivery made it.
-            try rollBack()
-            carefulDeliveries = max(count, 1)
         } catch let error as ImageError {
             try rollBack()
             throw error
         } catch {
+            // A state that cannot be stored: find out which delivery made it.
             try rollBack()
+            carefulDeliveries = max(count, 1)
         }
         defer { released = [] }
         return released
@@ -218,14 +212,22 @@ public final class Exchange {
             queue.setKeys(try store.commit(changes))
             statistics.commits += 1
         }
+        // All of this is durable now, whatever fails afterwards.
         released += outputs
         outputs = []
-        for path in saved { live[path]?.key = try store.object(at: path)?.key }
         dequeued = []
         namespace.committed()
         committedQueue = queue
         sendToSleep()
         changed = [:]
+        for path in saved {
+            if let object = try? store.object(at: path) {
+                live[path]?.key = object.key
+            } else {
+                // Loaded again by the next message.
+                live[path] = nil
+            }
+        }
     }
 
     /// Frees instances that were not called lately.
