@@ -15,7 +15,7 @@
  *         othismo_send(&reply);
  *     }
  *
- *     clang --target=wasm32 -O2 -nostdlib -Wl,--no-entry -o counter.wasm counter.c
+ *     clang --target=wasm32 -O2 -nostdlib -fno-builtin -Wl,--no-entry -o counter.wasm counter.c
  *
  * OTHISMO_GENERATION is 1, 2 or 3 and chooses the interface; 3 is the default. Messages are valid
  * until othismo_receive returns. Variables keep their values between messages and restarts.
@@ -87,7 +87,7 @@ static inline uint32_t bson_size(uint8_t type, const uint8_t *bytes) {
     }
 }
 
-/* Calls `each` in turn for the members of a document until it returns non-zero. */
+/* A loop over the members of a document: the name and the value of each. */
 #define BSON_EACH(document, name, value)                                                          \
     for (const uint8_t *bson_at = (document) + 4,                                                 \
                        *bson_stop = (document) + bson_u32(document) - 1,                          \

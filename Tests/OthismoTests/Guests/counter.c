@@ -17,8 +17,10 @@ static void answer(const othismo_message *message) {
     othismo_send(&reply);
 }
 
-/* Whoever asked for what another one is being asked for. */
+/* The one who asked, while another one is being asked. */
+#if OTHISMO_GENERATION != 1
 static uint8_t asker[128], request[8];
+#endif
 static bson_value asker_value, request_value;
 
 static void pass_on(const bson_value *path, const bson_value *id, const uint8_t *response, uint32_t handle) {
