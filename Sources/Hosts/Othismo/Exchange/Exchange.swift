@@ -10,10 +10,10 @@ import WasmdImages
 ///         for output in try exchange.runBatch() { print(output) }
 ///     }
 ///
-/// Deliveries are done in batches. A batch ends with a commit of all changed states, of all messages
-/// that wait and of the new names; only then is what it sent out of the image returned. If a guest
-/// fails, the batch is undone and done again with a commit after each delivery, so that only
-/// the delivery that failed has no effect: its sender gets `othismo.error`.
+/// Deliveries are done in batches. A batch ends with a commit of all changed states, of all
+/// messages that wait and of the new names; only then is what it sent out of the image returned. If
+/// a guest fails, the batch is undone and done again with a commit after each delivery, so that
+/// only the delivery that failed has no effect: its sender gets `othismo.error`.
 ///
 /// Used by one thread at a time. Calls wait for the disk and for guests.
 public final class Exchange {

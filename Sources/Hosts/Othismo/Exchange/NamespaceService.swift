@@ -1,7 +1,8 @@
 import WasmdDocuments
 import WasmdImages
 
-/// The object at `/othismo`: it makes instances, folders, links and mounts, and lists what there is.
+/// The object at `/othismo`: it makes instances, folders, links and mounts, and lists what there
+/// is.
 struct NamespaceService {
     /// The members of the reply to a message.
     static func handle(
@@ -93,8 +94,8 @@ struct NamespaceService {
 }
 
 extension Exchange {
-    /// Changes the namespace of a store without an exchange, by a message as the object at `/othismo`
-    /// gets them.
+    /// Changes the namespace of a store without an exchange, by a message as the object at
+    /// `/othismo` gets them.
     ///
     /// - Returns: why it was refused; nil if it was done.
     public static func change(

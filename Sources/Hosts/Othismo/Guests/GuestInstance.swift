@@ -115,8 +115,8 @@ final class GuestInstance {
         define("_cast_message", .cast)
     }
 
-    /// The interface's text has the length first, and its guests the address. A BSON document begins
-    /// with its length, so the bytes say which it is.
+    /// The interface's text has the length first, and its guests the address. A BSON document
+    /// begins with its length, so the bytes say which it is.
     private static func order(
         _ first: UInt32, _ second: UInt32, _ memory: Memory
     ) -> (address: UInt32, count: UInt32) {
