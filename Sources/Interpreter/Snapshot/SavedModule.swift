@@ -58,9 +58,8 @@ extension Snapshot {
     /// What an instance of the module imports is not held: functions of the host keep no state
     /// (open files for example), and immutable globals and tags are imported again.
     ///
-    /// The result is valid and needs no features but those of the module, with one exception: bulk memory
-    /// if the code refers to segments, which needs it anyway. Saving an instance of a saved module
-    /// does not add to it.
+    /// The result is valid and needs no features but those that the module uses already. Saving an
+    /// instance of a saved module does not add to it.
     ///
     /// Cost: proportional to the module, the memories and the tables. The code is read once
     /// for each `Module`.
