@@ -77,6 +77,11 @@ let package = Package(
                 .strictMemorySafety(), .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
             ]),
         .target(
+            name: "WasmdImages", dependencies: ["WasmSystem"], path: "Sources/Hosts/Images",
+            swiftSettings: [
+                .strictMemorySafety(), .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+            ]),
+        .target(
             name: "WasmdGuests",
             dependencies: [
                 "WasmInterpreter", "WasmWASI", "WasmSystem", "WasmdDigests", "WasmdEventLoop",
@@ -160,6 +165,16 @@ let package = Package(
             swiftSettings: [
                 .strictMemorySafety(), .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
             ]),
+        .target(
+            name: "WasmdOthismo",
+            dependencies: [
+                "WasmDecoder", "WasmInterpreter", "WasmWASI", "WasmSystem", "WasmdDocuments",
+                "WasmdImages",
+            ],
+            path: "Sources/Hosts/Othismo",
+            swiftSettings: [
+                .strictMemorySafety(), .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+            ]),
         // What embedders import; the command line uses the rooms themselves.
         .target(
             name: "Wasmd",
@@ -175,7 +190,8 @@ let package = Package(
                 "WasmScriptRunner", "WasmMachine", "WasmSystem", "WasmdConsole", "WasmdDigests",
                 "WasmdDiscovery", "WasmdDocuments", "WasmdEventLoop", "WasmdGuests", "WasmdHTTP",
                 "WasmdHTTPClient", "WasmdHTTPServer", "WasmdOperation", "WasmdExecutor",
-                "WasmdModules", "WasmdPrograms", "WasmdStorage", "WasmdSupervisor", "WasmdWasmiot",
+                "WasmdImages", "WasmdModules", "WasmdOthismo", "WasmdPrograms", "WasmdStorage",
+                "WasmdSupervisor", "WasmdWasmiot",
             ],
             path: "Sources/wasmd"),
 
@@ -280,6 +296,13 @@ let package = Package(
             ],
             path: "Tests/ModulesTests", exclude: ["Recorded"]),
         .testTarget(
+            name: "OthismoTests",
+            dependencies: [
+                "WasmDecoder", "WasmInterpreter", "WasmText", "WasmdDocuments", "WasmdImages",
+                "WasmdOthismo",
+            ],
+            path: "Tests/OthismoTests", exclude: ["Guests"]),
+        .testTarget(
             name: "HTTPServerTests",
             dependencies: ["WasmdEventLoop", "WasmdHTTP", "WasmdHTTPServer", "WasmSystem"],
             path: "Tests/HTTPServerTests"),
@@ -300,6 +323,13 @@ let package = Package(
                 "WasmSystem", "WasmdDigests", "WasmdEventLoop", "WasmdStorage", "storage-probe",
             ],
             path: "Tests/StorageTests"),
+        // A process that is killed while it writes an image.
+        .executableTarget(
+            name: "image-probe", dependencies: ["WasmSystem", "WasmdImages"],
+            path: "Tests/ImageProbe", swiftSettings: [.strictMemorySafety()]),
+        .testTarget(
+            name: "ImagesTests", dependencies: ["WasmSystem", "WasmdImages", "image-probe"],
+            path: "Tests/ImagesTests"),
         .testTarget(
             name: "DocumentsTests", dependencies: ["WasmdDocuments"],
             path: "Tests/DocumentsTests"),

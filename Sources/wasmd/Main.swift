@@ -63,6 +63,8 @@ enum Main {
             return try TokenCommand(arguments).perform(console)
         case .data:
             return try DataCommand(arguments).perform(console)
+        case .othismo:
+            return try OthismoCommand(arguments).perform(console)
         case .validate:
             return try ValidateCommand(arguments).perform(console)
         case .inspect:

@@ -34,12 +34,17 @@ import Testing
     }
 
     @Test func bashCompletesOptionsAndTheirValues() throws {
-        #expect(try complete("run", "--s") == ["--stdin", "--stack-size", "--sandbox", "--stats"])
+        #expect(
+            try complete("run", "--s") == [
+                "--stdin", "--stack-size", "--sandbox", "--stats", "--save-module",
+            ])
         #expect(try complete("run", "--features", "wasm") == ["wasm1", "wasm2", "wasm3"])
         #expect(try complete("help", "ex") == ["explore"])
         #expect(try complete("completions", "") == ["bash", "zsh", "fish"])
         #expect(try complete("data", "") == ["verify", "compact", "backup", "restore"])
         #expect(try complete("data", "verify", "/et").contains("/etc"))
+        #expect(try complete("othismo", "app", "re") == ["remove-module"])
+        #expect(try complete("othismo", "app", "import-module", "/et").contains("/etc"))
     }
 
     @Test func bashCompletesWhatFollowsALetter() throws {

@@ -47,6 +47,7 @@ import Testing
                   ctl          See and change a server that runs
                   token        Make a token for those who use a server
                   data         Check, compact, back up and restore a data folder
+                  othismo      Keep objects that exchange messages in an image
                   validate     Check that modules are valid
                   inspect      Show what a module consists of
                   explore      Show wasm beside the register code it becomes

@@ -19,6 +19,7 @@ public final class Module: Sendable {
     private let nameSection = Mutex<NameSection??>(nil)
     private let debugInformation = Mutex<DebugInfo??>(nil)
     private let knownFingerprint = Mutex<ModuleFingerprint?>(nil)
+    private let knownSegmentUse = Mutex<SegmentUse?>(nil)
 
     /// Decodes and validates.
     ///
@@ -134,6 +135,16 @@ public final class Module: Sendable {
         knownFingerprint.withLock { known in
             if let known { return known }
             let made = valid.parsed.bytes.withUnsafeBytes { ModuleFingerprint(hashing: $0) }
+            known = made
+            return made
+        }
+    }
+
+    /// What the code says of segments. Read on first use.
+    var segmentUse: SegmentUse {
+        knownSegmentUse.withLock { known in
+            if let known { return known }
+            let made = SegmentUse(parsed)
             known = made
             return made
         }

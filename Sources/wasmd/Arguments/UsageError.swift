@@ -19,6 +19,8 @@ enum UsageError: Error, Equatable {
     case unknownAction(String, suggestion: String?)
     /// The verb of `wasmd ctl`.
     case unknownVerb(String, suggestion: String?)
+    /// The verb of `wasmd othismo IMAGE`.
+    case unknownImageVerb(String, suggestion: String?)
     case unknownFunction(String, file: String, suggestion: String?)
     /// `--invoke` names nothing that the module exports.
     case unknownExport(String, file: String, functions: [String], suggestion: String?)
@@ -66,7 +68,7 @@ extension UsageError {
             "unknown feature '\(name)'.\(didYouMean(suggestion))"
         case .unknownShell(let name, let suggestion):
             "unknown shell '\(name)'.\(didYouMean(suggestion))"
-        case .unknownVerb(let name, let suggestion):
+        case .unknownVerb(let name, let suggestion), .unknownImageVerb(let name, let suggestion):
             "unknown verb '\(printable(name))'.\(didYouMean(suggestion))"
         case .unknownAction(let name, let suggestion):
             "unknown action '\(printable(name))'.\(didYouMean(suggestion))"
@@ -111,6 +113,8 @@ extension UsageError {
             "Shells: " + Shell.allCases.map(\.rawValue).joined(separator: ", ")
         case .unknownVerb:
             "Verbs: " + ControlOptions.Verb.words.joined(separator: ", ")
+        case .unknownImageVerb:
+            "Verbs: " + OthismoOptions.Verb.words.joined(separator: ", ")
         case .unknownAction:
             "Actions: " + DataCommand.Action.words.joined(separator: ", ")
         case .unknownFunction(_, let file, _):

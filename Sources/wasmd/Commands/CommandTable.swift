@@ -14,6 +14,7 @@ extension Command {
         case .ctl: ctl
         case .token: token
         case .data: data
+        case .othismo: othismo
         case .validate: validate
         case .inspect: inspect
         case .explore: explore
@@ -34,7 +35,7 @@ extension Command {
             .dir, .env, .envInherit, .stdin, .argv0, .chdir, .tcplisten, .listenFd, .invoke,
             .preload, .unknownImports, .fuel, .timeout, .maxMemory, .maxHeap, .stackSize,
             .maxTable, .maxThreads, .maxDescriptors, .sandbox, .deterministic, .features, .trace,
-            .stats, .profile, .flamegraph, .coverage, .coredump, .help,
+            .stats, .profile, .flamegraph, .coverage, .coredump, .saveModule, .help,
         ],
         notes: [
             "FILE is a binary or a text (.wat). Everything after it belongs to the program, also "
@@ -58,6 +59,10 @@ extension Command {
             ("wasmd run --timeout 2s --max-memory 64MiB guest.wasm", "with limits"),
             ("wasmd run --tcplisten 127.0.0.1:8080 server.wasm", "a program that accepts"),
             ("wasmd run --flamegraph out.svg slow.wasm", "what does it spend its time on?"),
+            (
+                "wasmd run --invoke init --save-module ready.wasm app.wasm",
+                "prepare a module ahead of time"
+            ),
             ("wasmd run --trace --dir . app.wasm", "what does it ask the system for?"),
             (
                 "wasmd run --preload math=math.wasm app.wasm",
@@ -185,6 +190,38 @@ extension Command {
             ("wasmd data verify wasmd-data", "is everything there?"),
             ("wasmd data backup wasmd-data /backups/monday", "a copy"),
             ("wasmd data restore /backups/monday wasmd-data", "and back"),
+        ])
+
+    static let othismo = Command(
+        verb: .othismo,
+        summary: "Keep objects that exchange messages in an image",
+        operands: [
+            CommandOperand("IMAGE", .optional, .files(["simg"])),
+            CommandOperand("VERB", .optional, .word(.imageVerbs)),
+            CommandOperand("ARGS", .any, .file),
+        ],
+        options: [.objectName, .messageTimeout, .help],
+        notes: [
+            "An image is one file with modules and instances of them, which exchange messages (BSON "
+                + "documents) and keep their state when no process runs. 'wasmd othismo new-image "
+                + "NAME' makes NAME.simg, a SQLite 3 database.",
+            "import-module FILE: add a module; its name is that of FILE without the ending, or "
+                + "--name. remove-module MODULE: the opposite. instantiate-instance MODULE "
+                + "INSTANCE: make an object of a module. delete-instance INSTANCE: its end. "
+                + "list-objects [PREFIX]: the paths of all.",
+            "send-message INSTANCE [TYPE.KEY=VALUE...]: send a message, and print what arrives at "
+                + "the console, one JSON document a line, until no message is in flight. The last "
+                + "dot separates the type from the key; VALUE is JSON or text; @FILE adds the "
+                + "members of a JSON object in FILE. run: handle the messages that wait in the "
+                + "image.",
+            "make-path PATH: make a folder. sym-link TARGET PATH, mount TARGET PATH: let PATH mean "
+                + "TARGET, or let paths below PATH mean those below TARGET.",
+        ],
+        examples: [
+            ("wasmd othismo new-image app", "makes app.simg"),
+            ("wasmd othismo app import-module counter.wasm", "the module 'counter'"),
+            ("wasmd othismo app instantiate-instance counter /c", "an object with its own state"),
+            ("wasmd othismo app send-message /c counter.add.by=2", "prints its answer"),
         ])
 
     static let validate = Command(
@@ -361,6 +398,17 @@ extension Option {
         "trace", value: "FILE", .file, isValueOptional: true,
         help: "Write each WASI call of the program with its arguments and results to FILE, or to "
             + "standard error")
+    static let saveModule = Option(
+        "save-module", value: "OUT", .file,
+        help:
+            "When the call has returned, write a module to OUT that begins with the state that it "
+            + "left: memories, globals and tables. Any engine can run it")
+    static let objectName = Option(
+        "name", value: "NAME", help: "import-module: the name of the module in the image")
+    static let messageTimeout = Option(
+        "timeout", value: "DURATION",
+        help: "send-message and run: wait so long for messages in flight, for example 500ms; "
+            + "default 30s. Those that are left wait in the image")
     static let coredump = Option(
         "coredump", value: "OUT", .file,
         help: "Write a core dump (stack with locals, globals, memories) to OUT if the program is "

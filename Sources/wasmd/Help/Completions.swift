@@ -61,9 +61,14 @@ enum BashCompletion {
     }
 
     /// Completes operands. Where the first is one of a few words, those after it are completed by
-    /// the second one's rule.
+    /// the second one's rule; where the second is, those after it by the third one's.
     private static func operands(of command: Command) -> String {
         let first = command.operands.first?.completion ?? .nothing
+        if command.operands.count > 2, case .word = command.operands[1].completion {
+            return "case \"$COMP_CWORD\" in 2) \(reply(first)) ;; "
+                + "3) \(reply(command.operands[1].completion)) ;; "
+                + "*) \(reply(command.operands[2].completion)) ;; esac"
+        }
         guard case .word = first, command.operands.count > 1 else { return reply(first) }
         return "if [ \"$COMP_CWORD\" -gt 2 ]; then \(reply(command.operands[1].completion)); "
             + "else \(reply(first)); fi"

@@ -16,6 +16,11 @@ struct EntryPoint {
     /// What is called before it.
     let initializer: Name?
 
+    /// Exports that must not run again in a module that was saved after their call.
+    var finished: Set<Name> {
+        initializer != nil || export == Self.initialize ? [Self.initialize] : []
+    }
+
     private static let initialize: Name = "_initialize"
 
     init(_ options: RunOptions, in module: Module) throws(UsageError) {

@@ -67,6 +67,18 @@ extension Refusal {
         }
     }
 
+    /// For `--save-module`.
+    init(unsavable error: SavedModuleError, file: String) {
+        let hint: String? =
+            switch error {
+            case .imported(.function, _), .imported(.tag, _), .tooLarge, .snapshot: nil
+            case .imported:
+                "let the module define and export it: clang has --no-import-memory by default"
+            case .object: nil
+            }
+        self.init(file: file, reason: "cannot be saved as a module: \(error)", hint: hint)
+    }
+
     /// Shows the line of the error.
     init(_ error: TextError, in text: [UInt8], file: String) {
         self.init(error.explanation(in: text), at: error.place, in: text, file: file)

@@ -190,6 +190,7 @@ struct RunCommand {
                 console.error.flush()
             }
             // Code that runs before the entry point may start threads as well.
+            var finished: Instance?
             let results = try world.run(in: store, endsProcess: leavesThreads) {
                 let instance = try world.linker.instantiate(module, in: store)
                 watchdog?.begin(.running)
@@ -197,6 +198,7 @@ struct RunCommand {
                     _ = try instance.function(initializer)?.call()
                 }
                 statistics?.finish("instantiate")
+                finished = instance
                 return try entry.export.flatMap { instance.function($0) }?.call(entry.arguments)
                     ?? []
             }
@@ -204,9 +206,19 @@ struct RunCommand {
             if entry.printsResults {
                 for value in results { console.output.writeLine(ValueText.text(of: value)) }
             }
+            if let path = options.savedModule, let finished {
+                watchdog?.finish()
+                try SavedModuleFile.write(to: path, finished, entry, options, console)
+            }
             return ExitCode.success
         } catch let exit as GuestExit {
             statistics?.finish("run")
+            if options.savedModule != nil {
+                console.complain(
+                    "--save-module: no module was written, because the program ended itself; "
+                        + "name a function that returns with --invoke")
+                if exit.code == 0 { return ExitCode.refused }
+            }
             return Int32(truncatingIfNeeded: exit.code)
         } catch let trap as Trap {
             statistics?.finish("run")

@@ -41,6 +41,8 @@ struct RunOptions {
     let flamegraph: Word?
     let coverage: Word?
     let coredump: Word?
+    /// File for the module that holds the state of the program when its call has returned.
+    let savedModule: Word?
     let trace: Trace?
     /// Modules that are linked first, in this order.
     let preloads: [Preload]
@@ -86,6 +88,7 @@ struct RunOptions {
         flamegraph = arguments.word(of: .flamegraph)
         coverage = arguments.word(of: .coverage)
         coredump = arguments.word(of: .coredump)
+        savedModule = arguments.word(of: .saveModule)
         trace = arguments.word(of: .trace).map { word in
             word.isEmpty || word == "-" ? .standardError : .file(word)
         }

@@ -51,7 +51,10 @@ enum Sandbox: Equatable {
             confinement.landlock.allow(.descriptor(stream), [.read, .writeFiles, .devices])
         }
         // Files that are written at the end replace older ones in their folder.
-        let outputs = [options.profile, options.flamegraph, options.coverage, options.coredump]
+        let outputs = [
+            options.profile, options.flamegraph, options.coverage, options.coredump,
+            options.savedModule,
+        ]
         for file in outputs.compactMap(\.self) {
             confinement.landlock.allow(
                 .path(folder(of: file.bytes)), [.writeFiles, .make, .remove])

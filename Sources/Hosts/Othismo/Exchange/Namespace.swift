@@ -1,0 +1,142 @@
+import WasmdImages
+
+/// What paths mean: objects that were committed and ones that are not yet, links, mounts, and the
+/// objects of the host.
+struct Namespace {
+    enum Target {
+        case console
+        /// The namespace itself, at `/othismo`.
+        case service
+        /// An object of the program that runs the exchange, such as `/server`.
+        case endpoint([UInt8])
+        case object(ImageObject)
+        /// An object that is not committed yet.
+        case new(ObjectChanges.NewObject)
+        /// An object of the host in the image, such as `othismo.blobs`.
+        case native(ImageBinding)
+        case nothing
+
+        /// The object's own path; nil if it has none.
+        var path: [UInt8]? {
+            switch self {
+            case .object(let object): object.path
+            case .new(let object): object.path
+            case .endpoint(let path): path
+            case .native(let binding): binding.path
+            case .console: Namespace.root
+            case .service: Namespace.service
+            case .nothing: nil
+            }
+        }
+    }
+
+    static let root: [UInt8] = Array("/".utf8)
+    static let service: [UInt8] = Array("/othismo".utf8)
+
+    let store: any ObjectStore
+    var endpoints: Set<[UInt8]> = []
+    private(set) var newObjects: [[UInt8]: ObjectChanges.NewObject] = [:]
+    private var bindings: [[UInt8]: ImageBinding] = [:]
+    private(set) var newBindings: [ImageBinding] = []
+
+    init(_ store: any ObjectStore) throws(ImageError) {
+        self.store = store
+        try reload()
+    }
+
+    /// Forgets what is not committed.
+    mutating func reload() throws(ImageError) {
+        newObjects = [:]
+        newBindings = []
+        bindings = [:]
+        for binding in try store.bindings() { bindings[binding.path] = binding }
+    }
+
+    /// What was new is committed.
+    mutating func committed() {
+        newObjects = [:]
+        newBindings = []
+    }
+
+    mutating func add(_ object: ObjectChanges.NewObject) { newObjects[object.path] = object }
+
+    mutating func add(_ binding: ImageBinding) {
+        bindings[binding.path] = binding
+        newBindings.append(binding)
+    }
+
+    // MARK: Lookups
+
+    /// Links are followed this often.
+    private static let mostLinks = 16
+
+    /// What a message to this path reaches. Paths mean the same with and without a slash at their
+    /// start; one that is not the beginning of anything is nothing.
+    func resolve(_ path: [UInt8]) throws(ImageError) -> Target {
+        var path = path
+        for _ in 0..<Self.mostLinks {
+            if let found = try exact(path) { return found }
+            guard let (binding, rest) = binding(above: path) else { return .nothing }
+            switch binding.kind {
+            case .symbolicLink: path = binding.target + rest
+            case .mount:
+                // A mounted instance gets what is sent below it, unless there is an object there.
+                if !rest.isEmpty, let found = try exact(binding.target + rest) { return found }
+                if self.binding(above: binding.target + rest) != nil {
+                    path = binding.target + rest
+                } else {
+                    path = binding.target
+                }
+            case .native: return .native(binding)
+            case .folder: return .nothing
+            }
+        }
+        return .nothing
+    }
+
+    private func exact(_ path: [UInt8]) throws(ImageError) -> Target? {
+        if path == Self.root || path.isEmpty { return .console }
+        for path in [path, Self.otherForm(path)] {
+            if path == Self.service { return .service }
+            if endpoints.contains(path) { return .endpoint(path) }
+            if let object = newObjects[path] { return .new(object) }
+            if let object = try store.object(at: path) { return .object(object) }
+        }
+        return nil
+    }
+
+    private static func otherForm(_ path: [UInt8]) -> [UInt8] {
+        path.first == UInt8(ascii: "/") ? Array(path.dropFirst()) : root + path
+    }
+
+    /// The longest binding that the path begins with, and what follows it.
+    private func binding(above path: [UInt8]) -> (ImageBinding, rest: [UInt8])? {
+        if bindings.isEmpty { return nil }
+        let path = path.first == UInt8(ascii: "/") ? path : Self.root + path
+        var end = path.count
+        while end > 1 {
+            let prefix = Array(path[..<end])
+            if let binding = bindings[prefix] ?? bindings[Array(prefix.dropFirst())],
+                binding.kind != .folder
+            {
+                return (binding, Array(path[end...]))
+            }
+            end = path[..<end].lastIndex(of: UInt8(ascii: "/")) ?? 0
+        }
+        return nil
+    }
+
+    /// Whether something has this very path.
+    func isTaken(_ path: [UInt8]) throws(ImageError) -> Bool {
+        if try exact(path) != nil { return true }
+        return bindings[path] != nil || bindings[Self.otherForm(path)] != nil
+    }
+
+    /// All paths that begin with `prefix`, in the order of their bytes.
+    func paths(prefix: [UInt8]) throws(ImageError) -> [[UInt8]] {
+        var paths = Set(try store.objects(prefix: prefix).map(\.path))
+        for path in newObjects.keys where path.starts(with: prefix) { paths.insert(path) }
+        for path in bindings.keys where path.starts(with: prefix) { paths.insert(path) }
+        return paths.sorted { $0.lexicographicallyPrecedes($1) }
+    }
+}

@@ -1,0 +1,251 @@
+import WasmDecoder
+import WasmInterpreter
+import WasmWASI
+import WasmdDocuments
+import WasmdImages
+
+/// An instance in memory, woken from its module at rest.
+final class GuestInstance {
+    let path: [UInt8]
+    /// The object whose bytes hold the state; nil if it is not committed yet.
+    var key: ObjectKey?
+    let interface: GuestInterface
+    private let instance: Instance
+    private let memory: Memory
+    private(set) var mark: GuestMark
+    /// Whether `_othismo_start` ran.
+    private var isStarted: Bool
+    /// Whether a call of the guest is in progress.
+    private(set) var isBusy = false
+    /// Messages that it sent during the delivery.
+    var sendCount = 0
+    /// The message that it handles now.
+    var current: Envelope?
+
+    /// What a guest asks for with its imports.
+    typealias Send = (GuestInstance, [UInt8], SendMode) throws -> Int64
+
+    enum SendMode {
+        /// Returns the length of the answer, which is in the inbox then.
+        case synchronous
+        /// Returns a handle.
+        case request
+        /// The same, but no answer will come.
+        case cast
+    }
+
+    /// - Throws: `MessageError.noInterface`, `.refused`, `.trap`.
+    init(
+        path: [UInt8], key: ObjectKey?, bytes: [UInt8], engine: Engine, limits: StoreLimits,
+        deadline: ContinuousClock.Instant?, send: @escaping Send
+    ) throws(MessageError) {
+        self.path = path
+        self.key = key
+        let module: Module
+        do throws(ModuleError) {
+            module = try Module(bytes, engine: engine)
+        } catch {
+            throw .refused("\(error)")
+        }
+        guard let interface = GuestInterface(module) else { throw .noInterface }
+        self.interface = interface
+        let known = GuestMark(module)
+        mark = known ?? GuestMark()
+        isStarted = known != nil
+        let store = Store(engine: engine, limits: limits)
+        store.deadline = deadline
+        let linker = Linker()
+        let owner = Owner()
+        Self.define(on: linker, owner, send)
+        if module.imports.contains(where: { Self.wasiModules.contains($0.module) }) {
+            var wasi = WASI(arguments: [String(decoding: path, as: UTF8.self)])
+            wasi.standardInput = .null
+            wasi.standardOutput = .descriptor(2)
+            wasi.standardError = .descriptor(2)
+            do {
+                store.wasiGuest = try WASIGuest(wasi)
+            } catch {
+                throw .refused("\(error)")
+            }
+            linker.defineWASI()
+        }
+        do {
+            instance = try linker.instantiate(module, in: store)
+        } catch {
+            throw Self.failure(error)
+        }
+        var memory = instance.memory("memory")
+        if memory == nil, case .memory(let first)? = instance.external(.memory, 0) {
+            memory = first
+        }
+        guard let memory else { throw .refused("the module has no memory for messages") }
+        self.memory = memory
+        owner.guest = self
+    }
+
+    /// Breaks the cycle between an instance and its host functions.
+    private final class Owner {
+        weak var guest: GuestInstance?
+    }
+
+    private static let wasiModules: [Name] = ["wasi_snapshot_preview1", "wasi_unstable"]
+
+    // MARK: Imports
+
+    private static func define(on linker: Linker, _ owner: Owner, _ send: @escaping Send) {
+        func define(_ name: Name, _ mode: SendMode) {
+            linker.define(
+                GuestInterface.importModule, name,
+                HostFunction {
+                    (caller: borrowing Caller, first: UInt32, second: UInt32) -> Int32 in
+                    guard let guest = owner.guest else { return 0 }
+                    let memory = try caller.memory
+                    let (address, count) =
+                        mode == .synchronous
+                        ? order(first, second, memory) : (first, second)
+                    guard Int(count) <= Envelope.maximumBytes else {
+                        throw MessageError.tooLarge(Int(count))
+                    }
+                    let bytes = try memory.loadArray(of: UInt8.self, at: address, count: count)
+                    return Int32(clamping: try send(guest, bytes, mode))
+                })
+        }
+        define("send_message", .synchronous)
+        define("_send_message", .request)
+        define("_cast_message", .cast)
+    }
+
+    /// The interface's text has the length first, and its guests the address. A BSON document
+    /// begins with its length, so the bytes say which it is.
+    private static func order(
+        _ first: UInt32, _ second: UInt32, _ memory: Memory
+    ) -> (address: UInt32, count: UInt32) {
+        if (try? memory.load(at: first, as: UInt32.self)) == second { return (first, second) }
+        if (try? memory.load(at: second, as: UInt32.self)) == first { return (second, first) }
+        return (first, second)
+    }
+
+    // MARK: Messages
+
+    /// Delivers a message; the guest has handled it when this returns.
+    ///
+    /// - Throws: `MessageError`; an error of the host that ended the guest, such as an
+    ///   `ImageError`, unchanged.
+    func deliver(
+        _ envelope: Envelope, _ bytes: [UInt8], deadline: ContinuousClock.Instant?
+    ) throws {
+        isBusy = true
+        current = envelope
+        instance.store.deadline = deadline
+        defer {
+            isBusy = false
+            current = nil
+        }
+        do {
+            if !isStarted {
+                isStarted = true
+                try call(GuestInterface.initialize, optional: true)
+                try call(GuestInterface.start, optional: true)
+            }
+            switch interface {
+            case .first:
+                try place(bytes, at: call(GuestInterface.prepareInbox, bytes.count))
+                try call(GuestInterface.inboxReceived)
+            case .second:
+                let address = try call(GuestInterface.allocate, bytes.count)
+                try place(bytes, at: address)
+                try call(GuestInterface.received, Int(address))
+                try call(GuestInterface.run, optional: true)
+            case .third:
+                let handle = mark.nextHandle()
+                let request = mark.take(envelope.responseID)
+                let address = try call(
+                    GuestInterface.allocate, Int(handle), bytes.count, Int(request))
+                try place(bytes, at: address)
+                try call(GuestInterface.run)
+            }
+        } catch {
+            throw Self.isOwn(error) ? error : Self.failure(error)
+        }
+    }
+
+    /// Whether the guest was ended by the exchange.
+    private static func isOwn(_ error: any Error) -> Bool {
+        error is MessageError || error is ImageError || error is DeliveryFailure
+    }
+
+    /// The inbox gets the answer to a message that the guest is sending.
+    func answer(_ bytes: [UInt8]) throws {
+        try place(bytes, at: call(GuestInterface.prepareInbox, bytes.count))
+    }
+
+    func nextHandle() -> Int64 { mark.nextHandle() }
+    func note(_ request: Document, _ handle: Int64) { mark.note(request, handle) }
+
+    private func place(_ bytes: [UInt8], at address: UInt32) throws(MessageError) {
+        do throws(AccessError) {
+            try memory.store(contentsOf: bytes, at: address)
+        } catch {
+            throw .buffer(error)
+        }
+    }
+
+    @discardableResult
+    private func call(
+        _ name: Name, _ arguments: Int..., optional: Bool = false
+    ) throws -> UInt32 {
+        guard let function = instance.function(name) else {
+            if optional { return 0 }
+            throw MessageError.noInterface
+        }
+        if optional, !function.type.parameters.isEmpty { return 0 }
+        let results = try function.callSynchronously(
+            arguments.map { .i32(Int32(truncatingIfNeeded: $0)) })
+        guard case .i32(let result)? = results.first else { return 0 }
+        return UInt32(bitPattern: result)
+    }
+
+    private static func failure(_ error: any Error) -> MessageError {
+        switch error {
+        case let trap as Trap where trap.code == .deadlineExceeded: .timeout
+        case let trap as Trap: .trap("trap: \(trap.code)")
+        case let exit as GuestExit: .trap("the guest ended itself with \(exit.code)")
+        case is Exception: .trap("an exception was not caught")
+        case let error as MessageError: error
+        case let error as AccessError: .buffer(error)
+        default: .refused("\(error)")
+        }
+    }
+
+    // MARK: State
+
+    /// The module that holds the state.
+    func saved() throws(MessageError) -> [UInt8] {
+        do throws(SavedModuleError) {
+            return try instance.savedModule(
+                .stable, addingSections: [(GuestMark.section, mark.content)])
+        } catch {
+            throw .unsavable(error)
+        }
+    }
+
+    /// What `restore` needs; nil if the state cannot be held.
+    func checkpoint() -> Checkpoint? {
+        guard let snapshot = try? instance.snapshot() else { return nil }
+        return Checkpoint(snapshot: snapshot, mark: mark, isStarted: isStarted)
+    }
+
+    struct Checkpoint {
+        fileprivate let snapshot: Snapshot
+        fileprivate let mark: GuestMark
+        fileprivate let isStarted: Bool
+    }
+
+    /// Makes the guest what it was; false if that fails.
+    func restore(_ checkpoint: Checkpoint) -> Bool {
+        guard (try? instance.restore(checkpoint.snapshot)) != nil else { return false }
+        mark = checkpoint.mark
+        isStarted = checkpoint.isStarted
+        return true
+    }
+}
