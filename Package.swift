@@ -165,8 +165,8 @@ let package = Package(
                 "WasmDecoder", "WasmValidator", "WasmInterpreter", "WasmWASI", "WasmText",
                 "WasmScriptRunner", "WasmMachine", "WasmSystem", "WasmdDigests", "WasmdDocuments",
                 "WasmdEventLoop", "WasmdGuests", "WasmdHTTP", "WasmdHTTPClient", "WasmdHTTPServer",
-                "WasmdDiscovery", "WasmdOperation", "WasmdExecutor", "WasmdModules", "WasmdPrograms",
-                "WasmdStorage", "WasmdSupervisor", "WasmdWasmiot",
+                "WasmdDiscovery", "WasmdExecutor", "WasmdModules", "WasmdOperation",
+                "WasmdPrograms", "WasmdStorage", "WasmdSupervisor", "WasmdWasmiot",
             ],
             path: "Sources/wasmd"),
 
