@@ -210,7 +210,7 @@ import WasmdSupervisor
                     #expect(!sent.text.contains("nothing at this path"), "\(name)")
                 }
             }
-            #expect(paths.count == 16, "\(paths.map(\.name))")
+            #expect(paths.count == 15, "\(paths.map(\.name))")
         }
     }
 }

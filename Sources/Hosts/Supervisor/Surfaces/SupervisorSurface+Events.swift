@@ -20,7 +20,7 @@ extension SupervisorSurface {
 
     /// Whether the client accepts events.
     static func wantsEvents(_ request: ServerRequest) -> Bool {
-        guard request.method != .head, let accepted = request.fields.first("Accept") else {
+        guard request.method != .head, let accepted = request.fields.first("accept") else {
             return false
         }
         return String(decoding: accepted, as: UTF8.self).lowercased().utf8

@@ -78,13 +78,13 @@ extension SupervisorSurface {
     ) throws(Refusal) -> (time: Duration?, fuel: UInt64?) {
         var time: Duration?
         var fuel: UInt64?
-        if let field = request.fields.first("Run-Timeout") {
+        if let field = request.fields.first("run-timeout") {
             guard let number = Quantity.nanoseconds(String(decoding: field, as: UTF8.self)) else {
                 throw Refusal(.badRequest, "Run-Timeout must be a duration, for example 500ms")
             }
             time = .nanoseconds(Int64(clamping: number))
         }
-        if let field = request.fields.first("Run-Fuel") {
+        if let field = request.fields.first("run-fuel") {
             guard let number = UInt64(String(decoding: field, as: UTF8.self)) else {
                 throw Refusal(.badRequest, "Run-Fuel must be a whole number")
             }
