@@ -254,7 +254,10 @@ let package = Package(
             name: "DiscoveryTests", dependencies: ["WasmSystem", "WasmdEventLoop", "WasmdDiscovery"],
             path: "Tests/DiscoveryTests"),
         .testTarget(
-            name: "WasmiotTests", dependencies: ["WasmdDocuments", "WasmdWasmiot"],
+            name: "WasmiotTests",
+            dependencies: [
+                "WasmdDiscovery", "WasmdDocuments", "WasmdEventLoop", "WasmdWasmiot", "WasmSystem",
+            ],
             path: "Tests/WasmiotTests"),
         .testTarget(
             name: "SupervisorTests",
