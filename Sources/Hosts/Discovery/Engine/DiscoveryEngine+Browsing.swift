@@ -184,7 +184,11 @@ extension DiscoveryEngine {
             if hollow.isEmpty { continue }
             reportChanges(
                 of: link.cache.remove { record in
-                    if case .pointer(let name) = record.value { hollow.contains(name) } else { false }
+                    if case .pointer(let name) = record.value {
+                        hollow.contains(name)
+                    } else {
+                        false
+                    }
                 })
         }
     }
@@ -261,7 +265,9 @@ extension DiscoveryEngine {
                 guard case .pointer(let name) = entry.record.value else { continue }
                 names.insert(name)
                 for service in link.cache.records(name, .service) {
-                    if case .service(_, let host, _, _) = service.record.value { hosts.insert(host) }
+                    if case .service(_, let host, _, _) = service.record.value {
+                        hosts.insert(host)
+                    }
                 }
             }
         }

@@ -98,7 +98,9 @@ final class DiscoveryEngine {
         browses[id] = nil
         let types = Set(browses.values.map(\.type.name))
         for link in links.values {
-            link.asks = link.asks.filter { $0.value.remaining != nil || types.contains($0.key.name) }
+            link.asks = link.asks.filter {
+                $0.value.remaining != nil || types.contains($0.key.name)
+            }
             forgetUseless(link)
         }
     }
