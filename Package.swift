@@ -251,7 +251,8 @@ let package = Package(
             dependencies: ["WasmSystem", "WasmdEventLoop", "WasmdDiscovery"],
             path: "Tests/DiscoveryProbe"),
         .testTarget(
-            name: "DiscoveryTests", dependencies: ["WasmSystem", "WasmdEventLoop", "WasmdDiscovery"],
+            name: "DiscoveryTests",
+            dependencies: ["WasmSystem", "WasmdEventLoop", "WasmdDiscovery"],
             path: "Tests/DiscoveryTests"),
         .testTarget(
             name: "WasmiotTests",
