@@ -142,6 +142,7 @@ final class DiscoveryEngine {
         }
         for index in links.keys where !present.contains(index) { dropLink(index) }
         let current = machineAddresses
+        formerAddresses = formerAddresses.filter { $0.value > now }
         for address in old where !current.contains(address) {
             formerAddresses[address] = now + .seconds(10)
         }
