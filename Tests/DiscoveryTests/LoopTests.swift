@@ -6,41 +6,32 @@ import WasmdEventLoop
 
 /// The whole on the interface of loopback, at a port of its own.
 @Suite struct LoopTests {
-    private let port: UInt16 = 25_353
-
-    private final class Found: @unchecked Sendable {
-        // Soundness: used on the loop only.
-        let log = EventLog()
-    }
+    private static let port: UInt16 = 25_353
 
     @Test func findsAServiceOfAnotherDiscovery() throws {
-        let found = try EventLoop().run { [port] loop in
-            var options = LocalDiscovery.Options()
-            options.interfaces = [Array("lo".utf8)]
-            options.hostName = Array("here".utf8)
-            let server = try LocalDiscovery(
-                DiscoverySockets(port: port), on: loop, options: options)
-            let client = try LocalDiscovery(
-                DiscoverySockets(port: port), on: loop, options: options)
-            #expect(server.failure == nil)
-            let found = Found()
-            _ = client.browse(try webthing(), onEvent: found.log.take)
-            _ = try server.advertise(try service("oven"))
-            for _ in 0..<100 where found.log.names.isEmpty {
-                try await loop.sleep(for: .milliseconds(100))
-            }
-            let service = found.log.current["oven"]
-            server.close()
-            for _ in 0..<100 where !found.log.names.isEmpty {
-                try await loop.sleep(for: .milliseconds(100))
-            }
-            #expect(found.log.names.isEmpty)
-            client.close()
-            return service
-        }
-        let service = try #require(found)
+        let loop = try EventLoop()
+        let service = try #require(try loop.run { try await Self.find(on: $0) })
         #expect(service.host == DomainName("here.local"))
         #expect(service.addresses.first?.address == .loopback4)
+    }
+
+    private static func find(on loop: EventLoop) async throws -> DiscoveredService? {
+        var options = LocalDiscovery.Options()
+        options.interfaces = [Array("lo".utf8)]
+        options.hostName = Array("here".utf8)
+        let server = try LocalDiscovery(DiscoverySockets(port: port), on: loop, options: options)
+        let client = try LocalDiscovery(DiscoverySockets(port: port), on: loop, options: options)
+        #expect(server.failure == nil)
+        let log = EventLog()
+        _ = client.browse(try webthing(), onEvent: log.take)
+        _ = try server.advertise(try service("oven"))
+        for _ in 0..<100 where log.names.isEmpty { try await loop.sleep(for: .milliseconds(100)) }
+        let found = log.current["oven"]
+        server.close()
+        for _ in 0..<100 where !log.names.isEmpty { try await loop.sleep(for: .milliseconds(100)) }
+        #expect(log.names.isEmpty)
+        client.close()
+        return found
     }
 
     @Test func listsTheInterfaces() throws {
@@ -64,8 +55,9 @@ import WasmdEventLoop
     }
 
     @Test func closedOnesDoNothing() throws {
-        try EventLoop().run { [port] loop in
-            let discovery = try LocalDiscovery(DiscoverySockets(port: port), on: loop)
+        let loop = try EventLoop()
+        try loop.run { loop in
+            let discovery = try LocalDiscovery(DiscoverySockets(port: Self.port), on: loop)
             discovery.close()
             discovery.close()
             let type = try webthing()
