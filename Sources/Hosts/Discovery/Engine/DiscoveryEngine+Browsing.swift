@@ -20,8 +20,6 @@ extension DiscoveryEngine {
     private static let oneShotInterval = Duration.seconds(30)
     /// How often what is missing of a service is asked for at once.
     private static let attempts = 5
-    /// Questions of one moment; others wait for a second.
-    private static let questionLimit = 64
 
     // MARK: Questions
 
@@ -36,7 +34,7 @@ extension DiscoveryEngine {
                 continue
             }
             // Those that go on for ever are few.
-            guard ask.remaining == nil || due.count < Self.questionLimit else {
+            guard ask.remaining == nil || link.questions.take(at: now) else {
                 link.asks[question]?.next = now + .seconds(1)
                 continue
             }
