@@ -274,10 +274,14 @@ let package = Package(
             dependencies: ["WasmSystem", "WasmdEventLoop", "WasmdDiscovery"],
             path: "Tests/DiscoveryProbe"),
         .testTarget(
-            name: "DiscoveryTests", dependencies: ["WasmSystem", "WasmdEventLoop", "WasmdDiscovery"],
+            name: "DiscoveryTests",
+            dependencies: ["WasmSystem", "WasmdEventLoop", "WasmdDiscovery"],
             path: "Tests/DiscoveryTests"),
         .testTarget(
-            name: "WasmiotTests", dependencies: ["WasmdDocuments", "WasmdWasmiot"],
+            name: "WasmiotTests",
+            dependencies: [
+                "WasmdDiscovery", "WasmdDocuments", "WasmdEventLoop", "WasmdWasmiot", "WasmSystem",
+            ],
             path: "Tests/WasmiotTests"),
         .testTarget(
             name: "SupervisorTests",

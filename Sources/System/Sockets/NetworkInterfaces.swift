@@ -78,7 +78,7 @@ public final class InterfaceList: Sendable {
     private static func socket(groups: UInt32) throws(SystemError) -> Int32 {
         let socket = FileDescriptor(owning: try Kernel.makeSocket(AF_NETLINK, SOCK_RAW))
         // The family and padding, then the port, which the kernel chooses, and the groups.
-        let name = (UInt32(UInt16(truncatingIfNeeded: AF_NETLINK)), UInt32(0), groups)
+        let name: (UInt32, UInt32, UInt32) = (UInt32(truncatingIfNeeded: AF_NETLINK), 0, groups)
         let number = socket.number
         _ = try unsafe withUnsafeBytes(of: name) { (bytes) throws(SystemError) -> Int32 in
             try retrying {
@@ -158,7 +158,7 @@ public final class InterfaceList: Sendable {
         }
         // Head, `NLM_F_REQUEST | NLM_F_DUMP`, then an `ifinfomsg` for any family.
         append(32, 4)
-        append(UInt32(type), 2)
+        append(UInt32(truncatingIfNeeded: type), 2)
         append(0x301, 2)
         append(1, 4)
         append(0, 4)

@@ -20,8 +20,6 @@ extension DiscoveryEngine {
     private static let oneShotInterval = Duration.seconds(30)
     /// How often what is missing of a service is asked for at once.
     private static let attempts = 5
-    /// Questions of one moment; others wait for a second.
-    private static let questionLimit = 64
 
     // MARK: Questions
 
@@ -36,7 +34,7 @@ extension DiscoveryEngine {
                 continue
             }
             // Those that go on for ever are few.
-            guard ask.remaining == nil || due.count < Self.questionLimit else {
+            guard ask.remaining == nil || link.questions.take(at: now) else {
                 link.asks[question]?.next = now + .seconds(1)
                 continue
             }
@@ -184,7 +182,11 @@ extension DiscoveryEngine {
             if hollow.isEmpty { continue }
             reportChanges(
                 of: link.cache.remove { record in
-                    if case .pointer(let name) = record.value { hollow.contains(name) } else { false }
+                    if case .pointer(let name) = record.value {
+                        hollow.contains(name)
+                    } else {
+                        false
+                    }
                 })
         }
     }
@@ -261,7 +263,9 @@ extension DiscoveryEngine {
                 guard case .pointer(let name) = entry.record.value else { continue }
                 names.insert(name)
                 for service in link.cache.records(name, .service) {
-                    if case .service(_, let host, _, _) = service.record.value { hosts.insert(host) }
+                    if case .service(_, let host, _, _) = service.record.value {
+                        hosts.insert(host)
+                    }
                 }
             }
         }

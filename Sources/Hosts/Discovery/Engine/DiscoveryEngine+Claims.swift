@@ -156,6 +156,10 @@ extension DiscoveryEngine {
     /// Counts a record as sent on all families of a link.
     private func remember(_ record: ServiceRecord, _ link: Link, at now: LoopInstant) {
         for isIPv6 in link.lanes.keys {
+            // Records of texts that were changed since.
+            if let sent = link.lanes[isIPv6]?.sent, sent.count > 1024 {
+                link.lanes[isIPv6]?.sent = sent.filter { now.since($0.value) < .seconds(2) }
+            }
             link.lanes[isIPv6]?.sent[record.key] = now
             link.lanes[isIPv6]?.due[record.key] = nil
         }

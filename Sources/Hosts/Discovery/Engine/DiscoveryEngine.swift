@@ -98,7 +98,9 @@ final class DiscoveryEngine {
         browses[id] = nil
         let types = Set(browses.values.map(\.type.name))
         for link in links.values {
-            link.asks = link.asks.filter { $0.value.remaining != nil || types.contains($0.key.name) }
+            link.asks = link.asks.filter {
+                $0.value.remaining != nil || types.contains($0.key.name)
+            }
             forgetUseless(link)
         }
     }
@@ -140,6 +142,7 @@ final class DiscoveryEngine {
         }
         for index in links.keys where !present.contains(index) { dropLink(index) }
         let current = machineAddresses
+        formerAddresses = formerAddresses.filter { $0.value > now }
         for address in old where !current.contains(address) {
             formerAddresses[address] = now + .seconds(10)
         }

@@ -18,6 +18,8 @@ final class Link {
     var nextAsk = LoopInstant.never
     /// When questions for what is missing go out together.
     var batch = LoopInstant(nanoseconds: 0)
+    /// Questions for what is missing: others wait for a second.
+    var questions = RateBucket(perSecond: 64, burst: 128)
     /// The full names of services that are looked for and were named, and the hosts of those.
     var instances: Set<DomainName> = []
     var hosts: Set<DomainName> = []

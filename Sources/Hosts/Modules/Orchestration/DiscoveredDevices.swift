@@ -71,7 +71,8 @@ public final class DiscoveredDevices: Sendable {
 
     private func work(on loop: EventLoop) async {
         while true {
-            let next = state.withLock { state -> (name: String, registration: DeviceRegistration?)? in
+            let next = state.withLock {
+                state -> (name: String, registration: DeviceRegistration?)? in
                 if state.waiting.isEmpty || Task.isCancelled {
                     state.running -= 1
                     return nil

@@ -71,6 +71,10 @@ extension DeviceRegistration {
 
 extension HostAddress {
     fileprivate var isLinkLocal6: Bool {
-        if case .ipv6(let bytes) = self { bytes[0] == 0xfe && bytes[1] & 0xc0 == 0x80 } else { false }
+        if case .ipv6(let bytes) = self {
+            bytes[0] == 0xfe && bytes[1] & 0xc0 == 0x80
+        } else {
+            false
+        }
     }
 }
