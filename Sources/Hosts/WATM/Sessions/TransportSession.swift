@@ -26,7 +26,9 @@ import WasmdGuests
     let began = LoopInstant.now
     /// Signalled when the worker begins, and when the session ends.
     let changes = WakeSource()
-    private(set) var isReady = false
+    /// When the worker began.
+    private(set) var readyTime: LoopInstant?
+    var isReady: Bool { readyTime != nil }
     private(set) var outcome: TransportOutcome?
     /// The side from which bytes come to be transformed, and the one to which they go.
     private(set) var near: GuestSocket?
@@ -84,7 +86,7 @@ import WasmdGuests
     }
 
     func becameReady() {
-        isReady = true
+        readyTime = .now
         guests.signal(changes)
     }
 
