@@ -1,3 +1,4 @@
+import WasmInterpreter
 import WasmdEventLoop
 import WasmdGuests
 
@@ -100,6 +101,20 @@ extension Transport {
         session.start(sockets)
         try await session.ready()
         return TransportConnection(own, session)
+    }
+
+    /// Runs the entry of a guest that dials and listens by itself, until it returns, from a task of
+    /// the guests' loop. Cancelling the task stops it. `options.addresses` must allow what it uses.
+    ///
+    /// - Parameter entry: an export without parameters; nil for that of the version.
+    /// - Throws: `TransportError.role` if the module has no entry.
+    public func run(entry: Name? = nil, on guests: GuestLoop) async throws -> TransportOutcome {
+        if entry == nil || version == .v0 || version == .v1 { try check(.run) }
+        let session = TransportSession(self, .run, entry: entry, on: guests)
+        var sockets = TransportSession.Sockets()
+        sockets.hasRemote = false
+        sockets.connect = connector(to: nil, on: guests)
+        return await session.run(sockets)
     }
 
     /// Connects guests to a remote, or to what they choose.

@@ -6,7 +6,7 @@ import WasmInterpreter
 /// parser, the help, the completions and the suggestions use it.
 struct Command: Sendable {
     enum Verb: String, CaseIterable, Sendable {
-        case run, serve, ctl, token, data, validate, inspect, explore, wat2wasm, wasm2wat, wast
+        case run, serve, watm, ctl, token, data, validate, inspect, explore, wat2wasm, wasm2wat, wast
         case completions
         case version, help
     }
@@ -131,7 +131,7 @@ enum Completion: Sendable, Equatable {
 
     enum WordList: Sendable, Equatable {
         case verbs, shells, features, unknownImports, sandbox, dataActions, scopes
-        case controlVerbs, profileForms
+        case controlVerbs, profileForms, transportVerbs
     }
 }
 
@@ -146,6 +146,7 @@ extension Completion.WordList {
         case .sandbox: Sandbox.words
         case .dataActions: DataCommand.Action.words
         case .controlVerbs: ControlOptions.Verb.words
+        case .transportVerbs: TransportSettings.Verb.words
         case .profileForms: ["firefox", "flamegraph"]
         case .scopes: TokenCommand.scopeNames
         }

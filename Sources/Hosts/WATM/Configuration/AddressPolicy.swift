@@ -1,4 +1,5 @@
-import WasmdGuests
+import WasmdDocuments
+import WasmdEventLoop
 
 /// Which addresses guests may choose by themselves. It does not hold for the remote of a transport,
 /// which the host has chosen.
@@ -45,6 +46,22 @@ public struct AddressPolicy: Sendable, Hashable {
     public init() {}
 
     public mutating func allow(_ address: String) { allowed.append(Entry(address)) }
+
+    /// Allows the addresses that the configuration of a guest of the preview names: the members
+    /// `remote_address` and `remote_port`, `local_address` and `local_port` of a JSON object. Other
+    /// configurations name none.
+    public mutating func allowAddresses(in configuration: [UInt8]) {
+        guard let document = try? JSONReader.read(configuration) else { return }
+        for name in ["remote", "local"] {
+            guard let host = document[name + "_address"]?.stringValue,
+                let port = document[name + "_port"]?.integerValue
+            else { continue }
+            // As the guest's place is written.
+            let isIPv6 = HostAddress(host)?.isIPv6 == true && host.utf8.first != 0x5b
+            let isLocal = host.utf8.elementsEqual("localhost".utf8)
+            allow("\(isLocal ? "127.0.0.1" : isIPv6 ? "[\(host)]" : host):\(port)")
+        }
+    }
 
     /// Whether a guest may connect to, or listen at, an address.
     ///

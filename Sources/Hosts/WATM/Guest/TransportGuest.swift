@@ -31,6 +31,8 @@ enum DialTarget: Sendable {
     /// The accepted connection, until the guest takes it; nil if the role accepts none.
     private var peer: GuestSocket?
     private let acceptsPeer: Bool
+    /// Whether the host's remote takes the place of what a preview's guest chooses.
+    private let hasRemote: Bool
     /// The connections that the guest has made or accepted, by its numbers for them.
     private var connections: [Int32: GuestSocket] = [:]
     private var dialing: LoopTask<Void>?
@@ -41,7 +43,7 @@ enum DialTarget: Sendable {
 
     init(
         _ wasi: WASIGuest, on guests: GuestLoop, _ options: TransportOptions,
-        configuration: MemoryFolder?, peer: GuestSocket?, connect: Connect?
+        configuration: MemoryFolder?, peer: GuestSocket?, connect: Connect?, hasRemote: Bool
     ) {
         self.wasi = wasi
         self.guests = guests
@@ -49,6 +51,7 @@ enum DialTarget: Sendable {
         self.peer = peer
         self.connect = connect
         acceptsPeer = peer != nil
+        self.hasRemote = hasRemote
         policy = options.addresses
         trace = options.trace
     }
@@ -167,6 +170,7 @@ enum DialTarget: Sendable {
 
     /// `connect_tcp`
     func connectTCP(_ place: PreviewPlace) throws -> Int32 {
+        if hasRemote { return try dial(.remote) }
         guard let target = TransportAddress(place.text) else {
             return GuestNumber.invalidArgument.value
         }

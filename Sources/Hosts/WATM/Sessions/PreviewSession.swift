@@ -9,7 +9,7 @@ import WasmdGuests
 extension TransportSession {
     /// Serves with a guest of the preview.
     func runPreview(_ sockets: consuming Sockets) async throws -> TransportOutcome {
-        let entry = try transport.function(of: role, hasRemote: sockets.hasRemote)
+        let entry = try entry ?? transport.function(of: role, hasRemote: sockets.hasRemote)
         let clear = sockets.clear
         let (instance, guest) = try await makeInstance(sockets)
         try await initialise(instance, guest)

@@ -22,6 +22,7 @@ import WasmdGuests
 
     let transport: Transport
     let role: TransportRole
+    let entry: Name?
     let guests: GuestLoop
     let began = LoopInstant.now
     /// Signalled when the worker begins, and when the session ends.
@@ -44,9 +45,13 @@ import WasmdGuests
     private var movedBefore: UInt64 = 0
     private var goneSince: LoopInstant?
 
-    init(_ transport: Transport, _ role: TransportRole, on guests: GuestLoop) {
+    /// - Parameter entry: the function that serves, for `.run`; nil for that of the version.
+    init(
+        _ transport: Transport, _ role: TransportRole, entry: Name? = nil, on guests: GuestLoop
+    ) {
         self.transport = transport
         self.role = role
+        self.entry = entry
         self.guests = guests
     }
 
@@ -137,7 +142,7 @@ import WasmdGuests
         let wasi = try WASIGuest(transport.world)
         let guest = TransportGuest(
             wasi, on: guests, transport.options, configuration: transport.configuration,
-            peer: sockets.peer, connect: sockets.connect)
+            peer: sockets.peer, connect: sockets.connect, hasRemote: sockets.hasRemote)
         self.guest = guest
         store.wasiGuest = wasi
         store[TransportGuest.key] = guest
