@@ -203,8 +203,8 @@ extension Descriptor {
     }
 
     /// A stream of the embedder that is no standard stream.
-    fileprivate convenience init(_ stream: any GuestStream, _ directions: Wait.Directions) {
-        let isSocket = stream is any StreamSocket
+    convenience init(_ stream: any GuestStream, _ directions: Wait.Directions) {
+        let isSocket = stream is any StreamSocket || stream is any StreamListener
         var rights = isSocket ? Rights.socket : Rights.stream
         if !directions.contains(.reading) { rights.remove(.fdRead) }
         if !directions.contains(.writing) { rights.remove(.fdWrite) }

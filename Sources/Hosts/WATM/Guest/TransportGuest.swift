@@ -24,6 +24,7 @@ enum DialTarget: Sendable {
     let wasi: WASIGuest
     let guests: GuestLoop
     private let policy: AddressPolicy
+    private let limits: GuestSocketLimits
     private let configuration: MemoryFolder?
     private let trace: (@Sendable (String) -> Void)?
     /// Nil if the role connects to nothing.
@@ -53,6 +54,7 @@ enum DialTarget: Sendable {
         acceptsPeer = peer != nil
         self.hasRemote = hasRemote
         policy = options.addresses
+        limits = options.sockets
         trace = options.trace
     }
 
@@ -162,7 +164,8 @@ enum DialTarget: Sendable {
 
     private func refuse(_ verb: String, _ address: String) -> Int32 {
         dialFailure =
-            "the guest is not allowed to \(verb) \(HarmlessText.text(address, atMost: 200))"
+            "the guest was not allowed to \(verb) \(HarmlessText.text(address, atMost: 200)): allow it "
+            + "with --allow or in the address validator"
         return GuestNumber.notConnected.value
     }
 
@@ -187,9 +190,10 @@ enum DialTarget: Sendable {
             return refuse("listen at", place.text)
         }
         do {
-            let listener = try Kernel.listen(address)
+            let listener = FileDescriptor(owning: try Kernel.listen(address))
             note("listening at \(place.text)")
-            return Int32(bitPattern: try wasi.insert(owning: listener))
+            let stream = try KernelListener(adopting: listener, limits, on: guests)
+            return Int32(bitPattern: try wasi.insert(stream))
         } catch {
             dialFailure = "cannot listen at \(HarmlessText.text(place.text, atMost: 200)): \(error)"
             return GuestNumber.badDescriptor.value

@@ -79,6 +79,10 @@ import WasmdGuests
             }
         } catch {
             outcome = TransportOutcome(error)
+            // Many guests take it for granted that they may connect and listen.
+            if case .trapped(let reason) = outcome, let cause = guest?.dialFailure {
+                outcome = .trapped("\(reason); before, \(cause)")
+            }
         }
         if isStopped {
             outcome = .stopped
