@@ -40,6 +40,8 @@ import Testing
         #expect(try complete("completions", "") == ["bash", "zsh", "fish"])
         #expect(try complete("data", "") == ["verify", "compact", "backup", "restore"])
         #expect(try complete("data", "verify", "/et").contains("/etc"))
+        #expect(try complete("watm", "re") == ["relay"])
+        #expect(try complete("watm", "dial", "--half") == ["--half-close"])
     }
 
     @Test func bashCompletesWhatFollowsALetter() throws {
