@@ -40,8 +40,13 @@ import WasmdGuests
     private func shifting(by number: Int) -> GuestText {
         var guest = GuestText()
         guest.worker = GuestText.copying
-            .replacing("(call $copy (global.get $caller)", with: "(call $shift (i32.const \(number)) (global.get $caller)")
-            .replacing("(call $copy (global.get $other)", with: "(call $shift (i32.const \(-number)) (global.get $other)")
+            .replacing(
+                "(call $copy (global.get $caller)",
+                with: "(call $shift (i32.const \(number)) (global.get $caller)"
+            )
+            .replacing(
+                "(call $copy (global.get $other)",
+                with: "(call $shift (i32.const \(-number)) (global.get $other)")
         guest.others = """
             (func $shift (param $by i32) (param $from i32) (param $to i32) (result i32)
               (local $errno i32) (local $i i32) (local $end i32)

@@ -59,7 +59,8 @@ extension Option {
             + "system chooses one. May be repeated")
     static let remote = Option(
         "remote", value: "ADDR",
-        help: "Connect to ADDR for each connection: HOST:PORT, [::1]:PORT or unix:PATH. Without it a "
+        help:
+            "Connect to ADDR for each connection: HOST:PORT, [::1]:PORT or unix:PATH. Without it a "
             + "guest of v1 or its preview that dials chooses by itself, as far as it is allowed to")
     static let guestConfig = Option(
         "config", value: "FILE", .file,
@@ -82,10 +83,12 @@ extension Option {
     static let halfClose = Option(
         "half-close",
         help: "When one side has stopped sending, let the other go on, also with guests that would "
-            + "end the connection: they are told when both have stopped. Always so for standard input")
+            + "end the connection: they are told when both have stopped. Always so for standard input"
+    )
     static let maxConnections = Option(
         "max-connections", value: "N",
-        help: "Carry at most N connections at the same time; more are closed at once; default 10000")
+        help: "Carry at most N connections at the same time; more are closed at once; default 10000"
+    )
     static let transportTimeout = Option(
         "timeout", value: "DURATION",
         help: "End a connection this long after it began; default is no limit")

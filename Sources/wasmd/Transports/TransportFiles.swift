@@ -71,7 +71,8 @@ struct TransportFiles: Sendable {
             }
             throw Refusal(
                 file: path.text,
-                reason: "no transport: " + faults.map { printable("\($0)") }.joined(separator: "; "),
+                reason: "no transport: "
+                    + faults.map { printable("\($0)") }.joined(separator: "; "),
                 hint: "'wasmd watm validate \(path.text)' says everything about it.")
         }
     }

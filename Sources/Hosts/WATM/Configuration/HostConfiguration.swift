@@ -48,9 +48,11 @@ public struct HostConfiguration: Sendable {
         } catch {
             throw Fault(path: "", text: "no JSON: \(error)")
         }
-        let root = try Members(document, "", [
-            "transport_module", "network", "module", "runtime",
-        ])
+        let root = try Members(
+            document, "",
+            [
+                "transport_module", "network", "module", "runtime",
+            ])
         if let part = try root.object("transport_module", ["bin", "config"]) {
             module = try part.string("bin")
             configuration = try part.string("config")

@@ -19,7 +19,8 @@ public enum TransportAddress: Hashable, Sendable {
         guard let colon = text.lastIndex(of: UInt8(ascii: ":")) else { return nil }
         let digits = text[(colon + 1)...]
         guard !digits.isEmpty, digits.allSatisfy({ (0x30...0x39).contains($0) }),
-            let port = UInt16(String(decoding: digits, as: UTF8.self)), port > 0,
+            let port = Int(String(decoding: digits, as: UTF8.self)).flatMap(UInt16.init(exactly:)),
+            port > 0,
             let host = String(validating: text[..<colon], as: UTF8.self), !host.isEmpty
         else { return nil }
         let isBracketed = host.utf8.first == UInt8(ascii: "[")
@@ -49,7 +50,8 @@ public enum TransportAddress: Hashable, Sendable {
             stream = try await ByteStream.connect(to: address, on: loop, deadline: deadline)
         case .host(let host, let port):
             stream = try await ByteStream.connect(
-                to: host, port: port, resolver: resolver ?? .ofSystem(), on: loop, deadline: deadline)
+                to: host, port: port, resolver: resolver ?? .ofSystem(), on: loop,
+                deadline: deadline)
         }
         return try KernelSocket(adopting: try stream.release(), limits, on: guests)
     }

@@ -66,7 +66,8 @@ public struct TransportOptions: Sendable {
         var world = world
         world.limits.descriptors = min(world.limits.descriptors, max(limits.descriptors, 8))
         if let files {
-            world.folders.append(.init(files, guestPath: Self.configurationFolder, isReadOnly: true))
+            world.folders.append(
+                .init(files, guestPath: Self.configurationFolder, isReadOnly: true))
         }
         if let trace { world.trace = CallTrace(trace) }
         return world

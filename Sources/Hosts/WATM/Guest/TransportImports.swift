@@ -113,7 +113,8 @@ enum TransportImports {
         define("pull_config", on: linker) { $0.pullConfiguration() }
     }
 
-    private static func place(_ memory: Memory, _ address: UInt32, _ count: UInt32) -> PreviewPlace? {
+    private static func place(_ memory: Memory, _ address: UInt32, _ count: UInt32) -> PreviewPlace?
+    {
         guard count <= placeLimit,
             let bytes = try? memory.loadArray(of: UInt8.self, at: address, count: count)
         else { return nil }

@@ -139,7 +139,9 @@ import WasmdGuests
     private func listen(
         _ socket: GuestSocket, _ chain: [Transport], _ connection: Connection
     ) async throws {
-        guard let first = chain.first, let remote = connection.service.remote else { throw NoRemote() }
+        guard let first = chain.first, let remote = connection.service.remote else {
+            throw NoRemote()
+        }
         let clear = try await remote.connect(
             first.options.resolver, first.options.sockets, on: guests,
             time: first.options.limits.connectTime)
