@@ -33,11 +33,11 @@ extension Command {
         ],
         examples: [
             (
-                "wasmd watm dial --module plain.wasm --listen 127.0.0.1:7000 --remote 10.0.0.7:443",
+                "wasmd watm dial --module a.wasm --listen 127.0.0.1:7000 --remote 10.0.0.7:443",
                 "for applications on this machine"
             ),
             (
-                "wasmd watm listen --module plain.wasm --listen 0.0.0.0:443 --remote 127.0.0.1:80",
+                "wasmd watm listen --module a.wasm --listen 0.0.0.0:443 --remote 127.0.0.1:80",
                 "the other side"
             ),
             (
