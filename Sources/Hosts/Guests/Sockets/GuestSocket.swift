@@ -41,6 +41,9 @@ public class GuestSocket: StreamSocket, @unchecked Sendable {
     public internal(set) final var readByteCount: UInt64 = 0
     /// Bytes that were written to the socket, the queued ones included.
     public internal(set) final var writtenByteCount: UInt64 = 0
+    /// Called on the loop's thread when the peer has stopped sending, or is gone; perhaps several
+    /// times. It must not keep the socket.
+    public final var whenPeerEnds: (() -> Void)?
     /// See `hideEnd`.
     private final var whenEndIsHidden: (() -> Void)?
     /// Whether the end of the peer's bytes was found, and was hidden.

@@ -267,6 +267,7 @@ public final class KernelSocket: GuestSocket, @unchecked Sendable {
         if readiness.contains(.writing) { drain() }
         switch state {
         case .open:
+            if hasEnd { whenPeerEnds?() }
             if hasHangup { writerMayContinue() }
             if readiness.contains(.reading), !isHeldBack || hasHangup { guests.signal(changes) }
         case .lingering: discardInput()

@@ -75,7 +75,9 @@ public final class MemorySocket: GuestSocket, @unchecked Sendable {
 
     private static func end(_ outgoing: Direction, _ guests: GuestLoop) {
         outgoing.isEnded = true
-        if let reader = outgoing.reader { guests.signal(reader.changes) }
+        guard let reader = outgoing.reader else { return }
+        reader.whenPeerEnds?()
+        guests.signal(reader.changes)
     }
 
     private static func refuse(_ incoming: Direction, _ guests: GuestLoop) {

@@ -8,10 +8,6 @@ import WasmdGuests
 @safe final class TransportLoop: @unchecked Sendable {
     let guests: GuestLoop
     private var connections: [UInt64: Connection] = [:]
-    private var checks: LoopTask<Void>?
-
-    /// How often connections are checked for guests that do not end.
-    private static let checkInterval = Duration.milliseconds(250)
 
     @safe private final class Connection: @unchecked Sendable {
         let service: TransportService
@@ -45,7 +41,6 @@ import WasmdGuests
         let connection = Connection(service, peer: peer)
         connections[number] = connection
         connection.isCancelled = service.isStopping
-        startChecks()
         let outcome = await run(socket, connection)
         connections[number] = nil
         let summary = summary(number, connection, outcome)
@@ -161,24 +156,7 @@ import WasmdGuests
         }
     }
 
-    // MARK: Checks
-
-    /// Checks all connections at intervals, while there are any.
-    private func startChecks() {
-        guard checks == nil else { return }
-        let loop = guests.loop
-        checks = loop.spawn { [self] in
-            while !connections.isEmpty,
-                (try? await loop.sleep(for: Self.checkInterval)) != nil
-            {
-                let now = LoopInstant.now
-                for connection in connections.values {
-                    for session in connection.sessions { session.check(now) }
-                }
-            }
-            checks = nil
-        }
-    }
+    // MARK: All
 
     /// The open connections.
     var summaries: [TransportSummary] { connections.map { summary($0.key, $0.value, nil) } }

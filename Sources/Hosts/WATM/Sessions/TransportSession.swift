@@ -41,6 +41,7 @@ import WasmdGuests
     private var isCancelled = false
     private var isStopped = false
     private var stopTimer: LoopTimer?
+    private var checkTimer: LoopTimer?
     /// For `check`: the bytes that had moved, and since when a peer is gone without any moving.
     private var movedBefore: UInt64 = 0
     private var goneSince: LoopInstant?
@@ -99,11 +100,18 @@ import WasmdGuests
         guests.signal(changes)
     }
 
-    func setSides(near: GuestSocket, far: GuestSocket) { (self.near, self.far) = (near, far) }
+    func setSides(near: GuestSocket, far: GuestSocket) {
+        (self.near, self.far) = (near, far)
+        watch(near, far)
+    }
 
     private func end(_ clear: GuestSocket?, _ peer: GuestSocket?) {
         stopTimer?.cancel()
         stopTimer = nil
+        checkTimer?.cancel()
+        checkTimer = nil
+        near?.whenPeerEnds = nil
+        far?.whenPeerEnds = nil
         guest?.end()
         guest = nil
         clear?.guestDidClose([.reading, .writing])
@@ -243,6 +251,7 @@ import WasmdGuests
     /// end by itself.
     private func join(_ near: GuestSocket, _ far: GuestSocket) {
         near.pair(with: far)
+        watch(near, far)
         guard transport.options.keepsHalves else { return }
         for (from, to) in [(near, far), (far, near)] {
             from.hideEnd { [weak from, weak to] in
@@ -277,9 +286,29 @@ import WasmdGuests
         handle?.interrupt()
     }
 
-    /// Ends a connection whose guest does not: called at intervals. A peer is gone, or has ended and
-    /// the guest does not read that, and no bytes move.
-    func check(_ now: LoopInstant) {
+    /// How often a connection is checked whose peer has ended, or is gone.
+    private static let checkInterval = Duration.milliseconds(250)
+
+    /// Ends the connection if a peer ends and the guest does not.
+    private func watch(_ near: GuestSocket, _ far: GuestSocket) {
+        for socket in [near, far] {
+            socket.whenPeerEnds = { [weak self] in self?.checkLater() }
+            if socket.isHungUp || socket.isEndUnread { checkLater() }
+        }
+    }
+
+    private func checkLater() {
+        guard checkTimer == nil, outcome == nil, !isCancelled else { return }
+        checkTimer = LoopTimer(at: .after(Self.checkInterval), on: guests.loop) { [weak self] in
+            guard let self else { return }
+            checkTimer = nil
+            check(.now)
+            checkLater()
+        }
+    }
+
+    /// A peer is gone, or has ended and the guest does not read that, and no bytes move.
+    private func check(_ now: LoopInstant) {
         guard isReady, outcome == nil, !isCancelled, let near, let far else { return }
         let moved =
             near.readByteCount &+ near.writtenByteCount &+ far.readByteCount
