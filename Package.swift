@@ -7,6 +7,10 @@ let package = Package(
     products: [
         .library(name: "Wasmd", targets: ["Wasmd"]),
         .library(name: "WasmdDocuments", targets: ["WasmdDocuments"]),
+        // Transports as modules, with what a program needs to use them.
+        .library(
+            name: "WasmdWATM",
+            targets: ["WasmdWATM", "WasmdGuests", "WasmdEventLoop", "WasmInterpreter"]),
         .executable(name: "wasmd", targets: ["wasmd"]),
         // The rooms one by one, for the programs in `Benchmarks` and `Tests/Mutations`. What is public in
         // them and not brought along by `Wasmd` may change with each version.
@@ -175,6 +179,16 @@ let package = Package(
             swiftSettings: [
                 .strictMemorySafety(), .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
             ]),
+        .target(
+            name: "WasmdWATM",
+            dependencies: [
+                "WasmInterpreter", "WasmWASI", "WasmSystem", "WasmdDocuments", "WasmdEventLoop",
+                "WasmdGuests",
+            ],
+            path: "Sources/Hosts/WATM",
+            swiftSettings: [
+                .strictMemorySafety(), .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+            ]),
         // What embedders import; the command line uses the rooms themselves.
         .target(
             name: "Wasmd",
@@ -191,7 +205,7 @@ let package = Package(
                 "WasmdDiscovery", "WasmdDocuments", "WasmdEventLoop", "WasmdGuests", "WasmdHTTP",
                 "WasmdHTTPClient", "WasmdHTTPServer", "WasmdOperation", "WasmdExecutor",
                 "WasmdImages", "WasmdModules", "WasmdOthismo", "WasmdPrograms", "WasmdStorage",
-                "WasmdSupervisor", "WasmdWasmiot",
+                "WasmdSupervisor", "WasmdWATM", "WasmdWasmiot",
             ],
             path: "Sources/wasmd"),
 
@@ -306,6 +320,13 @@ let package = Package(
                 "WasmdOthismo",
             ],
             path: "Tests/OthismoTests", exclude: ["Guests"]),
+        .testTarget(
+            name: "WATMTests",
+            dependencies: [
+                "WasmInterpreter", "WasmSystem", "WasmText", "WasmWASI", "WasmdDocuments",
+                "WasmdEventLoop", "WasmdGuests", "WasmdWATM",
+            ],
+            path: "Tests/WATMTests"),
         .testTarget(
             name: "HTTPServerTests",
             dependencies: ["WasmdEventLoop", "WasmdHTTP", "WasmdHTTPServer", "WasmSystem"],

@@ -155,6 +155,20 @@ public final class WASIGuest: Sendable {
         try table.insert(Descriptor(stream, directions))
     }
 
+    /// Gives the guest an open file of a folder in memory, for reading from its start. May be called
+    /// at any time, from any thread.
+    ///
+    /// - Returns: the guest's number for it, the lowest that is free.
+    /// - Throws: as `MemoryFolder.read`; `mfile` if the guest has too many, `nomem` if its program's
+    ///   account is exhausted.
+    public func insert(reading path: String, of folder: MemoryFolder) throws(Errno) -> UInt32 {
+        let file = try folder.openForReading(path)
+        return try table.insert(
+            Descriptor(
+                .virtualFile(file), filetype: .regularFile,
+                rights: Rights.regularFile.subtracting(Rights.writing), isReadOnly: true))
+    }
+
     /// Attributes for the guest: devices of folders in memory get numbers that do not depend on the
     /// rest of the process.
     func seen(_ filestat: Filestat) -> Filestat {
@@ -198,8 +212,8 @@ extension Descriptor {
     }
 
     /// A stream of the embedder that is no standard stream.
-    fileprivate convenience init(_ stream: any GuestStream, _ directions: Wait.Directions) {
-        let isSocket = stream is any StreamSocket
+    convenience init(_ stream: any GuestStream, _ directions: Wait.Directions) {
+        let isSocket = stream is any StreamSocket || stream is any StreamListener
         var rights = isSocket ? Rights.socket : Rights.stream
         if !directions.contains(.reading) { rights.remove(.fdRead) }
         if !directions.contains(.writing) { rights.remove(.fdWrite) }

@@ -57,6 +57,8 @@ enum Main {
             return arguments.words.isEmpty
                 ? try DaemonCommand(arguments).perform(console)
                 : try ServeCommand(arguments).perform(console)
+        case .watm:
+            return try TransportCommand(arguments).perform(console)
         case .ctl:
             return try ControlCommand(arguments).perform(console)
         case .token:

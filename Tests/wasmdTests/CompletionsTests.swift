@@ -45,6 +45,8 @@ import Testing
         #expect(try complete("data", "verify", "/et").contains("/etc"))
         #expect(try complete("othismo", "app", "re") == ["remove-module"])
         #expect(try complete("othismo", "app", "import-module", "/et").contains("/etc"))
+        #expect(try complete("watm", "re") == ["relay"])
+        #expect(try complete("watm", "dial", "--half") == ["--half-close"])
     }
 
     @Test func bashCompletesWhatFollowsALetter() throws {

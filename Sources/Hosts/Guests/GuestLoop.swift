@@ -113,24 +113,34 @@ public final class GuestLoop: @unchecked Sendable {
     ///
     /// - Throws: `LoopError.cancelled`, `LoopError.wrongLoop`.
     public func wait(for source: WakeSource, since turn: UInt64) async throws(LoopError) {
+        try await wait(forAnyOf: [(source, turn)])
+    }
+
+    /// The same for several sources: returns when one was signalled since its turn.
+    public func wait(
+        forAnyOf sources: [(source: WakeSource, turn: UInt64)]
+    ) async throws(LoopError) {
         guard loop.isCurrent else { throw .wrongLoop }
         let cell = WakeCell()
         let waiter = GuestWaits.Waiter([cell])
-        source.subscribe(cell, since: turn)
+        for (source, turn) in sources { source.subscribe(cell, since: turn) }
         await withTaskCancellationHandler {
             await waits.wait(Wait(), for: waiter)
         } onCancel: {
             cell.wake()
         }
-        source.unsubscribe(cell)
+        for (source, _) in sources { source.unsubscribe(cell) }
         waits.end(waiter)
         if Task.isCancelled { throw .cancelled }
     }
 
-    // MARK: What sockets use
+    /// Signals a source from the loop's thread, without a call of the kernel.
+    public func signal(_ source: WakeSource) {
+        guard loop.isCurrent else { return source.signal() }
+        waits.signal(source)
+    }
 
-    /// Signals a source from the loop's thread.
-    func signal(_ source: WakeSource) { waits.signal(source) }
+    // MARK: What sockets use
 
     /// Counts bytes that were queued, or sent.
     func count(_ change: Int) { queuedByteCount += change }

@@ -61,6 +61,15 @@ public protocol StreamSocket: GuestStream {
     func shutdown(_ directions: Wait.Directions) throws(Errno)
 }
 
+/// A stream of the embedder that its guest sees as a listening socket: `sock_accept` takes the
+/// connections. There is something to read when a connection waits; `read` and `write` are not used.
+public protocol StreamListener: GuestStream {
+    /// Takes the next connection for a guest.
+    ///
+    /// - Throws: `again` if there is none.
+    func accept() throws(Errno) -> any StreamSocket
+}
+
 /// A pipe in memory, of limited size, between a guest and its embedder, or between two guests.
 ///
 ///     let input = MemoryPipe(), output = MemoryPipe()

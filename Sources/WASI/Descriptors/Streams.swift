@@ -114,7 +114,8 @@ final class EmbedderStream: VirtualFile {
     private static let peekLimit = 256 << 10
 
     func filestat() throws(Errno) -> Filestat {
-        Filestat(filetype: stream is any StreamSocket ? .socketStream : .unknown)
+        let isSocket = stream is any StreamSocket || stream is any StreamListener
+        return Filestat(filetype: isSocket ? .socketStream : .unknown)
     }
 
     /// Calls `body` with the buffers that are not empty until it moves fewer bytes than possible.

@@ -10,10 +10,38 @@ extension WASIGuest {
         let listener = try table[fd]
         // A socket of the embedder is a connection.
         guard listener.streamSocket == nil else { throw Errno.inval }
-        _ = try listener.socket(.sockAccept)
+        let stream = listener.guestStream as? any StreamListener
+        if stream == nil { _ = try listener.socket(.sockAccept) }
         let flags = try Fdflags(checking: flags)
         guard flags.isSubset(of: .nonblock) else { throw Errno.inval }
+        if let stream {
+            try listener.require(.sockAccept)
+            return try accept(memory, listener, stream, flags, result)
+        }
         try accept(memory, listener, flags, result)
+    }
+
+    /// Accepts a connection from a listener of the embedder, or waits for one.
+    private func accept(
+        _ memory: GuestMemory, _ listener: Descriptor, _ stream: any StreamListener,
+        _ flags: Fdflags, _ result: UInt32
+    ) throws {
+        let result32 = try memory.result32(result)
+        guard table.hasRoom else { throw Errno.mfile }
+        var socket: (any StreamSocket)?
+        let accepted = try listener.patiently(listener.isPatient) { () throws(Errno) in
+            socket = try stream.accept()
+            return 0
+        }
+        guard case .bytes = accepted, let socket else {
+            guard case .notYet(_, let turn) = accepted else { throw Errno.again }
+            throw waiting(listener.wait(isReading: true, since: turn)) { [self] memory, _ in
+                try accept(memory, listener, stream, flags, result)
+            }
+        }
+        let descriptor = Descriptor(socket, [.reading, .writing])
+        try descriptor.setFlags(flags)
+        result32.store(try table.insert(descriptor))
     }
 
     /// Accepts a connection, or waits for one.

@@ -69,10 +69,7 @@ public final class MemoryFolder: Sendable {
 
     /// The same for a path that need not be UTF-8.
     public func read(_ path: [UInt8]) throws(Errno) -> [UInt8] {
-        let opened = try directory.open(
-            try GuestPath(path),
-            OpenFlags(follow: true, reads: true, writes: false, oflags: [], fdflags: []))
-        guard case .virtualFile(let file) = opened.resource else { throw .isdir }
+        let file = try openForReading(path)
         var bytes = [UInt8](repeating: 0, count: Int(clamping: try file.filestat().size))
         let count = try bytes.withUnsafeMutableBufferPointer { (bytes) throws(Errno) in
             let vector = HostVector(UnsafeMutableRawBufferPointer(bytes))
@@ -81,6 +78,18 @@ public final class MemoryFolder: Sendable {
             }
         }
         return Array(bytes[..<count])
+    }
+
+    func openForReading(_ path: String) throws(Errno) -> any VirtualFile {
+        try openForReading(Array(path.utf8))
+    }
+
+    private func openForReading(_ path: [UInt8]) throws(Errno) -> any VirtualFile {
+        let opened = try directory.open(
+            try GuestPath(path),
+            OpenFlags(follow: true, reads: true, writes: false, oflags: [], fdflags: []))
+        guard case .virtualFile(let file) = opened.resource else { throw .isdir }
+        return file
     }
 
     /// Makes a folder and its missing parents. Does nothing if it exists.

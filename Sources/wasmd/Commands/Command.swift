@@ -6,7 +6,8 @@ import WasmInterpreter
 /// parser, the help, the completions and the suggestions use it.
 struct Command: Sendable {
     enum Verb: String, CaseIterable, Sendable {
-        case run, serve, ctl, token, data, othismo, validate, inspect, explore, wat2wasm, wasm2wat,
+        case run, serve, watm, ctl, token, data, othismo, validate, inspect, explore, wat2wasm,
+            wasm2wat,
             wast
         case completions
         case version, help
@@ -132,7 +133,7 @@ enum Completion: Sendable, Equatable {
 
     enum WordList: Sendable, Equatable {
         case verbs, shells, features, unknownImports, sandbox, dataActions, scopes
-        case controlVerbs, profileForms, imageVerbs
+        case controlVerbs, profileForms, imageVerbs, transportVerbs
     }
 }
 
@@ -148,6 +149,7 @@ extension Completion.WordList {
         case .dataActions: DataCommand.Action.words
         case .controlVerbs: ControlOptions.Verb.words
         case .imageVerbs: OthismoOptions.Verb.words
+        case .transportVerbs: TransportSettings.Verb.words
         case .profileForms: ["firefox", "flamegraph"]
         case .scopes: TokenCommand.scopeNames
         }

@@ -11,6 +11,7 @@ extension Command {
         switch verb {
         case .run: run
         case .serve: serve
+        case .watm: watm
         case .ctl: ctl
         case .token: token
         case .data: data

@@ -32,5 +32,5 @@ final class TraceFile: Sendable {
         write("\(name)(\(values)) = \(kind == .trap ? "trap" : "zero")")
     }
 
-    private func write(_ line: String) { writeAll(Array("\(line)\n".utf8), to: descriptor) }
+    func write(_ line: String) { writeAll(Array("\(line)\n".utf8), to: descriptor) }
 }

@@ -81,6 +81,18 @@ final class SavedStart: Sendable {
     }
 }
 
+/// A function of the guest's start returned a negative number.
+public struct FailedStart: Error, Hashable, Sendable {
+    public let function: Name
+    public let number: Int32
+}
+
+extension FailedStart: CustomStringConvertible {
+    public var description: String {
+        "\(HarmlessText.text(function.utf8)) returned \(number)"
+    }
+}
+
 /// Starts a guest for the sake of its snapshot. Of all functions that it imports, it has only those
 /// that give each run the same; a call of another one ends the attempt. So a guest that reads random
 /// numbers while it starts, from wherever, is never forked, and what the host's functions return is
@@ -89,6 +101,8 @@ struct Preparation {
     let module: Module
     let world: WASI
     let limits: RunLimits
+    /// Exports that are called; nil for the `_initialize` of a reactor.
+    let starting: [Name]?
     /// Receives the handle that stops the preparation.
     let onStart: (InterruptHandle) -> Void
 
@@ -162,7 +176,18 @@ struct Preparation {
         }
         try linker.defineUnknownImports(of: module, in: store, as: .trap)
         let instance = try linker.instantiate(module, in: store)
-        if let initialize = instance.function("_initialize"), instance.function("_start") == nil {
+        if let starting {
+            for name in starting {
+                guard let function = instance.function(name) else {
+                    throw NoSuchFunction(name: name)
+                }
+                if case .i32(let number)? = try function.call().first, number < 0 {
+                    throw FailedStart(function: name, number: number)
+                }
+            }
+        } else if let initialize = instance.function("_initialize"),
+            instance.function("_start") == nil
+        {
             _ = try initialize.call()
         }
         return SavedStart(

@@ -54,22 +54,27 @@ public final class PreparedGuest: Sendable {
     ///   - imports: what it may import besides WASI.
     ///   - world: its arguments, environment and folders are those that most runs will have.
     ///   - limits: of the guest while it is started.
+    ///   - starting: exports without parameters that belong to the guest's start, in this order; nil
+    ///     for the `_initialize` of a reactor. One that returns a negative i32 has failed. An
+    ///     instance that is no fork needs them called by the caller.
     ///   - onStart: is given the handle that stops the guest while it is started; called up to four
     ///     times.
     /// - Throws: `LinkError` if the module imports more.
     public convenience init(
         _ module: Module, imports: GuestImports = .none, in world: WASI = WASI(),
-        limits: RunLimits = RunLimits(), onStart: @escaping (InterruptHandle) -> Void = { _ in }
+        limits: RunLimits = RunLimits(), starting: [Name]? = nil,
+        onStart: @escaping (InterruptHandle) -> Void = { _ in }
     ) throws(LinkError) {
         try self.init(
             module, imports: imports, in: world, limits: limits, startsOnce: true,
-            onStart: onStart)
+            starting: starting, onStart: onStart)
     }
 
     /// - Parameter startsOnce: false if each run starts the guest itself.
     init(
         _ module: Module, imports: GuestImports, in world: WASI, limits: RunLimits,
-        startsOnce: Bool, onStart: @escaping (InterruptHandle) -> Void = { _ in }
+        startsOnce: Bool, starting: [Name]? = nil,
+        onStart: @escaping (InterruptHandle) -> Void = { _ in }
     ) throws(LinkError) {
         self.module = module
         self.imports = imports
@@ -84,7 +89,7 @@ public final class PreparedGuest: Sendable {
             return
         }
         let preparation = Preparation(
-            module: module, world: world, limits: limits, onStart: onStart)
+            module: module, world: world, limits: limits, starting: starting, onStart: onStart)
         do throws(ForkObstacle) {
             saved = try preparation.snapshot()
             obstacle = nil
@@ -160,7 +165,7 @@ public final class PreparedGuest: Sendable {
     ///
     /// - Throws: `ResourceError`, `EngineMismatch`; `Trap` if an active segment does not fit, or the
     ///   store's deadline or fuel is used up.
-    func instantiate(in store: Store) throws -> (Instance, starting: [Function]) {
+    public func instantiate(in store: Store) throws -> (Instance, starting: [Function]) {
         var functions: [Function] = []
         func add(_ instance: Instance) {
             if let start = instance.startFunction { functions.append(start) }

@@ -1,5 +1,5 @@
 // Soundness: everything is used on the loop's thread only; functions that others may call compare the
-// thread first.
+// thread first. Arrays are lent to one call at a time.
 
 import WasmInterpreter
 import WasmWASI
@@ -37,6 +37,17 @@ public class GuestSocket: StreamSocket, @unchecked Sendable {
     private final var dampingTimer: LoopTimer?
     /// Bytes that are counted in the loop's total.
     private(set) final var counted = 0
+    /// Bytes that were read from the socket.
+    public internal(set) final var readByteCount: UInt64 = 0
+    /// Bytes that were written to the socket, the queued ones included.
+    public internal(set) final var writtenByteCount: UInt64 = 0
+    /// Called on the loop's thread when the peer has stopped sending, or is gone; perhaps several
+    /// times. It must not keep the socket.
+    public final var whenPeerEnds: (() -> Void)?
+    /// See `hideEnd`.
+    private final var whenEndIsHidden: (() -> Void)?
+    /// Whether the end of the peer's bytes was found, and was hidden.
+    public private(set) final var isEndHidden = false
 
     init(_ limits: GuestSocketLimits, _ guests: GuestLoop) {
         self.limits = limits.checked
@@ -65,7 +76,66 @@ public class GuestSocket: StreamSocket, @unchecked Sendable {
     public func shutdown(_ directions: Wait.Directions) throws(Errno) {}
     public var readableByteCount: Int? { nil }
     public var isHungUp: Bool { false }
+    /// Whether the peer has stopped sending, and the guest could read that, or bytes before it, and
+    /// did not yet.
+    public var isEndUnread: Bool { false }
     public func guestDidClose(_ directions: Wait.Directions) {}
+
+    // MARK: The host
+
+    /// Reads available bytes as the guest does, at most `limit`; empty at the end. On the loop's
+    /// thread.
+    ///
+    /// - Throws: `again` if there are none yet, and as `read(into:)`.
+    public final func readNow(upTo limit: Int) throws(Errno) -> [UInt8] {
+        let count = min(max(limit, 1), max(readableByteCount ?? 1, 1))
+        var bytes = [UInt8](repeating: 0, count: count)
+        let taken = try unsafe bytes.withUnsafeMutableBufferPointer { (buffer) throws(Errno) in
+            try unsafe read(into: UnsafeMutableRawBufferPointer(buffer))
+        }
+        bytes.removeLast(count - min(max(taken, 0), count))
+        return bytes
+    }
+
+    /// Writes bytes from `start` on as the guest does, as far as there is room; returns how many. On
+    /// the loop's thread.
+    ///
+    /// - Throws: `again` if there is no room, and as `write`.
+    public final func writeNow(_ bytes: [UInt8], from start: Int = 0) throws(Errno) -> Int {
+        guard start >= 0, start < bytes.count else { return 0 }
+        return try unsafe bytes.withUnsafeBufferPointer { (all) throws(Errno) in
+            let all = UnsafeRawBufferPointer(all)
+            return try unsafe write(UnsafeRawBufferPointer(rebasing: all[start...]))
+        }
+    }
+
+    // MARK: Hiding the end
+
+    /// Lets the guest find no end where the peer has stopped sending: there is nothing to read then.
+    /// For guests that end both directions when one has ended. A connection that is over in both
+    /// directions is reported all the same.
+    ///
+    /// - Parameter body: called once, when the guest has read all bytes and looks for more.
+    public final func hideEnd(_ body: @escaping () -> Void) { whenEndIsHidden = body }
+
+    /// Lets the guest find the end.
+    public final func revealEnd() {
+        whenEndIsHidden = nil
+        guard isEndHidden else { return }
+        isEndHidden = false
+        guests.signal(changes)
+    }
+
+    /// Whether the end, which the guest would find now, is hidden.
+    final func hidesEnd() -> Bool {
+        guard let whenEndIsHidden else { return false }
+        if !isEndHidden {
+            isEndHidden = true
+            whenEndIsHidden()
+        }
+        // Hiding may have been ended by the closure.
+        return self.whenEndIsHidden != nil
+    }
 
     // MARK: Holding back
 

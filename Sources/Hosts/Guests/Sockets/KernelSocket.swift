@@ -31,6 +31,8 @@ public final class KernelSocket: GuestSocket, @unchecked Sendable {
     /// Whether a read may find something; false after one that did not.
     private var mayRead = true
     private var hasEnd = false
+    /// Whether the guest has read the end.
+    private var isEndRead = false
     private var hasHangup = false
     private var isReadingShut = false
     /// Also while the end is not sent yet, because there are queued bytes.
@@ -114,7 +116,14 @@ public final class KernelSocket: GuestSocket, @unchecked Sendable {
         }
         // A short count does not say that there is no more: reading stops also at urgent bytes, and
         // where descriptors were sent along.
-        if count > 0 { wasUsed() }
+        if count > 0 {
+            wasUsed()
+            readByteCount &+= UInt64(count)
+        } else if unsafe !buffer.isEmpty {
+            hasEnd = true
+            if !hasHangup, hidesEnd() { throw .again }
+            isEndRead = true
+        }
         return count
     }
 
@@ -149,6 +158,7 @@ public final class KernelSocket: GuestSocket, @unchecked Sendable {
         guard guests.loop.isCurrent, state == .open, !isReadingShut else { return 0 }
         guard mayRead, !isHeldBack else { return nil }
         let count = Kernel.readableByteCount(descriptor)
+        if count == 0, hasEnd, !hasHangup, hidesEnd() { return nil }
         if count > 0 || hasEnd { return Int(clamping: count) }
         // Before an urgent byte none is counted.
         if (try? Kernel.isReady(descriptor, isReading: true)) == true { return 1 }
@@ -157,6 +167,10 @@ public final class KernelSocket: GuestSocket, @unchecked Sendable {
     }
 
     public override var isHungUp: Bool { hasHangup && !isHeldBack }
+
+    public override var isEndUnread: Bool {
+        hasEnd && !isEndRead && !isEndHidden && state == .open && !isReadingShut && !isHeldBack
+    }
 
     // MARK: Writing
 
@@ -177,11 +191,13 @@ public final class KernelSocket: GuestSocket, @unchecked Sendable {
         guard !isWritingShut else { throw .pipe }
         wasUsed()
         let sent = queue.isEmpty ? try unsafe send(bytes) : 0
+        writtenByteCount &+= UInt64(sent)
         guard sent < bytes.count else { return sent }
         let taken = min(bytes.count - sent, max(room, 0))
         if taken > 0 {
             let wasEmpty = queue.isEmpty
             unsafe queue.append(UnsafeRawBufferPointer(rebasing: bytes[sent..<(sent + taken)]))
+            writtenByteCount &+= UInt64(taken)
             if wasEmpty { arm([.reading, .writing]) }
             queueChanged()
         } else {
@@ -251,6 +267,7 @@ public final class KernelSocket: GuestSocket, @unchecked Sendable {
         if readiness.contains(.writing) { drain() }
         switch state {
         case .open:
+            if hasEnd { whenPeerEnds?() }
             if hasHangup { writerMayContinue() }
             if readiness.contains(.reading), !isHeldBack || hasHangup { guests.signal(changes) }
         case .lingering: discardInput()

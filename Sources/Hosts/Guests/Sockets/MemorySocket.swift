@@ -32,6 +32,8 @@ public final class MemorySocket: GuestSocket, @unchecked Sendable {
     private let incoming: Direction
     private let outgoing: Direction
     private var closedDirections: Wait.Directions = []
+    /// Whether the end of the incoming bytes was read.
+    private var isEndRead = false
 
     /// Two connected ends. On the loop's thread.
     public static func makePair(
@@ -73,7 +75,9 @@ public final class MemorySocket: GuestSocket, @unchecked Sendable {
 
     private static func end(_ outgoing: Direction, _ guests: GuestLoop) {
         outgoing.isEnded = true
-        if let reader = outgoing.reader { guests.signal(reader.changes) }
+        guard let reader = outgoing.reader else { return }
+        reader.whenPeerEnds?()
+        guests.signal(reader.changes)
     }
 
     private static func refuse(_ incoming: Direction, _ guests: GuestLoop) {
@@ -90,7 +94,14 @@ public final class MemorySocket: GuestSocket, @unchecked Sendable {
         into buffer: UnsafeMutableRawBufferPointer
     ) throws(Errno) -> Int {
         let count = try unsafe peek(into: buffer)
-        guard count > 0 else { return 0 }
+        guard count > 0 else {
+            if unsafe !buffer.isEmpty {
+                if !incoming.isRefused, hidesEnd() { throw .again }
+                isEndRead = true
+            }
+            return 0
+        }
+        readByteCount &+= UInt64(count)
         incoming.bytes.drop(count)
         incoming.writer?.queueChanged()
         wasUsed()
@@ -117,6 +128,7 @@ public final class MemorySocket: GuestSocket, @unchecked Sendable {
             throw .again
         }
         unsafe outgoing.bytes.append(UnsafeRawBufferPointer(rebasing: bytes[..<taken]))
+        writtenByteCount &+= UInt64(taken)
         queueChanged()
         if let reader = outgoing.reader { guests.signal(reader.changes) }
         if taken < bytes.count { waitForRoom() }
@@ -136,7 +148,12 @@ public final class MemorySocket: GuestSocket, @unchecked Sendable {
     public override var readableByteCount: Int? {
         guard guests.loop.isCurrent, !incoming.isRefused else { return 0 }
         guard !isHeldBack, !incoming.bytes.isEmpty || incoming.isEnded else { return nil }
+        if incoming.bytes.isEmpty, !isHungUp, hidesEnd() { return nil }
         return incoming.bytes.count
+    }
+
+    public override var isEndUnread: Bool {
+        incoming.isEnded && !isEndRead && !isEndHidden && !incoming.isRefused && !isHeldBack
     }
 
     public override var isHungUp: Bool {

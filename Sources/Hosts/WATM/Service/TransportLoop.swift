@@ -1,0 +1,173 @@
+// Soundness: everything but the initialiser and `cancelAll` is used on the loop's thread only.
+
+import WasmSystem
+import WasmdEventLoop
+import WasmdGuests
+
+/// The connections of a service on one loop.
+@safe final class TransportLoop: @unchecked Sendable {
+    let guests: GuestLoop
+    private var connections: [UInt64: Connection] = [:]
+
+    @safe private final class Connection: @unchecked Sendable {
+        let service: TransportService
+        let peer: String
+        let began = LoopInstant.now
+        /// One for each transport; more may come while the first connects.
+        var sessions: [TransportSession] = []
+        var isCancelled = false
+
+        init(_ service: TransportService, peer: String) {
+            self.service = service
+            self.peer = peer
+        }
+    }
+
+    init(_ guests: GuestLoop) { self.guests = guests }
+
+    /// Serves a connection in a task of its own.
+    func begin(
+        _ socket: KernelSocket, peer: String, number: UInt64, for service: TransportService
+    ) {
+        guests.loop.spawn { [self] in
+            _ = await serve(socket, peer: peer, number: number, for: service)
+        }
+    }
+
+    /// Serves a connection to its end.
+    func serve(
+        _ socket: GuestSocket, peer: String, number: UInt64, for service: TransportService
+    ) async -> TransportSummary {
+        let connection = Connection(service, peer: peer)
+        connections[number] = connection
+        connection.isCancelled = service.isStopping
+        let outcome = await run(socket, connection)
+        connections[number] = nil
+        let summary = summary(number, connection, outcome)
+        service.note(summary)
+        return summary
+    }
+
+    private func summary(
+        _ number: UInt64, _ connection: Connection, _ outcome: TransportOutcome?
+    ) -> TransportSummary {
+        // The session of the accepted socket.
+        let outer = connection.sessions.first
+        let counts = outer?.byteCounts ?? (forth: 0, back: 0)
+        return TransportSummary(
+            number: number, peer: connection.peer, role: connection.service.role,
+            age: LoopInstant.now.since(connection.began),
+            startTime: outer?.readyTime.map { $0.since(connection.began) },
+            bytesForth: counts.forth, bytesBack: counts.back, outcome: outcome)
+    }
+
+    // MARK: Sessions
+
+    private func run(_ socket: GuestSocket, _ connection: Connection) async -> TransportOutcome {
+        let chain = connection.service.chain
+        do {
+            if connection.service.role == .listen {
+                try await listen(socket, chain, connection)
+            } else {
+                let first = session(of: chain[...], connection)
+                guard let first else { throw NoTransport() }
+                first.start(sockets(socket, first, chain.dropFirst(), connection))
+            }
+        } catch {
+            socket.guestDidClose([.reading, .writing])
+            return .unreachable("\(error)")
+        }
+        var outcome = TransportOutcome.ended
+        var index = 0
+        while index < connection.sessions.count {
+            guard let end = try? await connection.sessions[index].end() else { return .cancelled }
+            if outcome.isClean, index == 0 || !end.isClean { outcome = end }
+            index += 1
+        }
+        return outcome
+    }
+
+    private struct NoTransport: Error, CustomStringConvertible {
+        var description: String { "there is no transport" }
+    }
+
+    private func session(
+        of chain: ArraySlice<Transport>, _ connection: Connection
+    ) -> TransportSession? {
+        guard let transport = chain.first else { return nil }
+        return add(TransportSession(transport, connection.service.role, on: guests), connection)
+    }
+
+    private func add(
+        _ session: TransportSession, _ connection: Connection
+    ) -> TransportSession {
+        connection.sessions.append(session)
+        if connection.isCancelled { session.cancel() }
+        return session
+    }
+
+    /// The sockets of a session that dials or relays: it connects to the remote, or to the next
+    /// transport.
+    private func sockets(
+        _ socket: GuestSocket, _ session: TransportSession, _ rest: ArraySlice<Transport>,
+        _ connection: Connection
+    ) -> TransportSession.Sockets {
+        var sockets = TransportSession.Sockets()
+        let service = connection.service
+        if service.role == .relay { sockets.peer = socket } else { sockets.clear = socket }
+        guard let next = rest.first else {
+            sockets.hasRemote = service.remote != nil
+            sockets.connect = session.transport.connector(to: service.remote, on: guests)
+            return sockets
+        }
+        sockets.connect = { [self] _ in
+            let (ours, theirs) = MemorySocket.makePair(
+                session.transport.options.sockets, on: guests)
+            let inner = add(TransportSession(next, service.role, on: guests), connection)
+            inner.start(self.sockets(theirs, inner, rest.dropFirst(), connection))
+            return ours
+        }
+        return sockets
+    }
+
+    /// The sessions of a listener: the last transport has the accepted socket.
+    private func listen(
+        _ socket: GuestSocket, _ chain: [Transport], _ connection: Connection
+    ) async throws {
+        guard let first = chain.first, let remote = connection.service.remote else {
+            throw NoRemote()
+        }
+        let clear = try await remote.connect(
+            first.options.resolver, first.options.sockets, on: guests,
+            time: first.options.limits.connectTime)
+        var peer = socket
+        for (index, transport) in chain.enumerated().reversed() {
+            let session = add(TransportSession(transport, .listen, on: guests), connection)
+            var sockets = TransportSession.Sockets()
+            sockets.peer = peer
+            if index == 0 {
+                sockets.clear = clear
+            } else {
+                let (ours, theirs) = MemorySocket.makePair(transport.options.sockets, on: guests)
+                sockets.clear = ours
+                peer = theirs
+            }
+            session.start(sockets)
+        }
+    }
+
+    // MARK: All
+
+    /// The open connections.
+    var summaries: [TransportSummary] { connections.map { summary($0.key, $0.value, nil) } }
+
+    /// Cancels all connections. From any thread.
+    func cancelAll() {
+        _ = guests.loop.callOnLoop { [self] in
+            for connection in connections.values {
+                connection.isCancelled = true
+                for session in connection.sessions { session.cancel() }
+            }
+        }
+    }
+}

@@ -1,0 +1,151 @@
+import WasmInterpreter
+import WasmSystem
+import WasmWASI
+import WasmdEventLoop
+import WasmdWATM
+
+/// The files that a transport is made of, read anew for each reload.
+struct TransportFiles: Sendable {
+    private let settings: Settings
+    /// Receives the lines of `--trace`.
+    private let trace: (@Sendable (String) -> Void)?
+    private let resolver: Resolver
+
+    /// What of the command line is needed.
+    private struct Settings: @unchecked Sendable {
+        // Sendable: nothing of it changes.
+        let all: TransportSettings
+    }
+
+    init(
+        _ settings: TransportSettings, trace: (@Sendable (String) -> Void)?
+    ) {
+        self.settings = Settings(all: settings)
+        self.trace = trace
+        resolver = Resolver.ofSystem()
+    }
+
+    /// What a start or a reload reads.
+    struct Content: Sendable {
+        var chain: [Transport]
+        /// The names of the modules, for people.
+        var names: [String]
+        /// Where to listen, if the command line does not say.
+        var listener: String?
+    }
+
+    /// - Throws: `Refusal` that names the file.
+    func read() throws(Refusal) -> Content {
+        let settings = settings.all
+        var host: HostConfiguration?
+        if let path = settings.hostConfiguration { host = try Self.hostConfiguration(path) }
+        var modules = settings.modules
+        if modules.isEmpty, let path = host?.module { modules = [Word(path)] }
+        guard !modules.isEmpty else {
+            throw Refusal(
+                file: "watm \(settings.verb.rawValue)", reason: "there is no module",
+                hint: "Name one with --module FILE.")
+        }
+        let configuration = settings.configuration ?? host?.configuration.map { Word($0) }
+        let options = try options(host, configuration)
+        var engineOptions = Engine.Configuration()
+        engineOptions.features = settings.features
+        let engine = Engine(engineOptions)
+        var content = Content(chain: [], names: [], listener: host?.listener?.address)
+        for path in modules {
+            content.chain.append(try Self.transport(path, engine, options))
+            content.names.append(path.text)
+        }
+        return content
+    }
+
+    private static func transport(
+        _ path: Word, _ engine: Engine, _ options: TransportOptions
+    ) throws(Refusal) -> Transport {
+        let module = try module(path, engine)
+        do throws(TransportError) {
+            return try Transport(module, options)
+        } catch {
+            guard case .unusable(let faults) = error else {
+                throw Refusal(file: path.text, reason: printable("\(error)"))
+            }
+            throw Refusal(
+                file: path.text,
+                reason: "no transport: "
+                    + faults.map { printable("\($0)") }.joined(separator: "; "),
+                hint: "'wasmd watm validate \(path.text)' says everything about it.")
+        }
+    }
+
+    static func module(_ path: Word, _ engine: Engine) throws(Refusal) -> Module {
+        let file = try ModuleFile(path)
+        do throws(ModuleError) {
+            return try Module(file.bytes, engine: engine)
+        } catch {
+            throw file.refusal(error)
+        }
+    }
+
+    private static func hostConfiguration(_ path: Word) throws(Refusal) -> HostConfiguration {
+        let bytes = try content(of: path)
+        do throws(HostConfiguration.Fault) {
+            return try HostConfiguration(bytes)
+        } catch {
+            throw Refusal(file: path.text, reason: printable("\(error)"))
+        }
+    }
+
+    private static func content(of path: Word) throws(Refusal) -> [UInt8] {
+        let bytes = try openModule(path)
+        return bytes[bytes.range]
+    }
+
+    private func options(
+        _ host: HostConfiguration?, _ configuration: Word?
+    ) throws(Refusal) -> TransportOptions {
+        let settings = settings.all
+        var options = TransportOptions()
+        options.limits = settings.limits
+        options.keepsHalves = settings.keepsHalves || isStandardStream
+        options.resolver = resolver
+        options.trace = trace
+        if let configuration { options.configuration = try Self.content(of: configuration) }
+        options.addresses = host?.addresses ?? AddressPolicy()
+        for address in settings.allowed { options.addresses.allow(address) }
+        if let bytes = options.configuration { options.addresses.allowAddresses(in: bytes) }
+        options.world = try world(host)
+        return options
+    }
+
+    /// Whether the one connection is standard input and output: its input ends before the answer
+    /// has come.
+    private var isStandardStream: Bool {
+        settings.all.verb.role == .dial && settings.all.addresses.isEmpty
+    }
+
+    private func world(_ host: HostConfiguration?) throws(Refusal) -> WASI {
+        let settings = settings.all
+        var world = try GuestWorld.wasi(settings.run)
+        var arguments = settings.arguments.map { Array($0.bytes) }
+        if arguments.isEmpty { arguments = host?.arguments?.map { Array($0.utf8) } ?? [] }
+        world.argumentBytes = arguments
+        for (name, value) in host?.environment ?? [] {
+            let bytes = Array(name.utf8)
+            guard !world.environmentBytes.contains(where: { $0.name == bytes }) else { continue }
+            world.environmentBytes.append((bytes, Array(value.utf8)))
+        }
+        for (path, name) in host?.folders ?? [] {
+            world.folders.append(.init(hostPath: path, guestPath: name))
+        }
+        world.standardInput = host?.inheritsInput == true && !isStandardStream ? .inherit : .null
+        world.standardOutput = host?.inheritsOutput == false ? .null : Self.log
+        world.standardError = host?.inheritsError == false ? .null : Self.log
+        world.limits.descriptors = settings.limits.descriptors
+        return world
+    }
+
+    /// What guests print goes to standard error, which holds no loop up.
+    private static let log = WASI.Output.closure { bytes in
+        ServeMessages.output.write(unsafe [UInt8](bytes))
+    }
+}
