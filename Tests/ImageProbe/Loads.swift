@@ -16,7 +16,7 @@ func writeUntilKilled(_ path: [UInt8], _ round: Int) throws(ImageError) {
         image = try Image.create(path, options)
     }
     let object = Array("round-\(round)".utf8)
-    _ = try image.write { (transaction) throws(ImageError) in
+    try image.write { (transaction) throws(ImageError) in
         try transaction.addObject(object, .instance, content(70_000, 0))
     }
     say("ready")

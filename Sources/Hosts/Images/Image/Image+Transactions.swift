@@ -36,6 +36,7 @@ extension Image {
     /// Shows the image as one moment has it. Waits for a writer to end.
     ///
     /// - Throws: what `body` throws, `busy`, `damaged` and others.
+    @discardableResult
     public func read<Value>(
         _ body: (ImageView) throws(ImageError) -> Value
     ) throws(ImageError) -> Value {
@@ -60,6 +61,7 @@ extension Image {
     /// throws. `body` runs on any of these threads.
     ///
     /// - Throws: what `body` throws, `busy`, `full`, `readOnly`, `damaged`, `failedSync` and others.
+    @discardableResult
     public func write<Value>(
         _ body: (ImageTransaction) throws(ImageError) -> Value
     ) throws(ImageError) -> Value {
