@@ -109,11 +109,12 @@ struct FormatTests {
         #expect(rowid("a INTEGER, b, PRIMARY KEY (a, b)") == nil)
         let without = TableDefinition(bytes("CREATE TABLE t (a PRIMARY KEY) WITHOUT ROWID"))
         #expect(without?.isWithoutRowid == true)
-        for text in ["", "CREATE TABLE", "CREATE TABLE t", "CREATE TABLE t ()", "CREATE TABLE t (a"]
-        {
+        for text in [
+            "", "CREATE TABLE", "CREATE TABLE t", "CREATE TABLE t ()", "CREATE TABLE t (a",
+        ] {
             #expect(TableDefinition(bytes(text)) == nil)
         }
-        for text in ["CREATE TABLE t ('a", "CREATE TABLE t (a /*", "CREATE TABLE t ((((", "(" ] {
+        for text in ["CREATE TABLE t ('a", "CREATE TABLE t (a /*", "CREATE TABLE t ((((", "("] {
             #expect(TableDefinition(bytes(text)) == nil)
         }
     }

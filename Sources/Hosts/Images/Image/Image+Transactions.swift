@@ -3,11 +3,20 @@ import WasmSystem
 extension Image {
     /// A change that waits for its turn, of a thread that waits for it.
     final class Job: @unchecked Sendable {
-        let body: (ImageTransaction) throws(ImageError) -> Void
+        /// Nil when it has run: it must not outlive the call of its thread.
+        private var body: ((ImageTransaction) throws(ImageError) -> Void)?
         /// Set under the lock of `Image.queue`.
-        var outcome: Result<Void, ImageError>?
+        private(set) var outcome: Result<Void, ImageError>?
 
         init(_ body: @escaping (ImageTransaction) throws(ImageError) -> Void) { self.body = body }
+
+        func run(_ transaction: ImageTransaction) throws(ImageError) { try body?(transaction) }
+
+        /// Ends the wait of its thread.
+        func finish(_ outcome: Result<Void, ImageError>) {
+            body = nil
+            self.outcome = outcome
+        }
     }
 
     /// Who may use the pager, and what waits.
@@ -87,7 +96,7 @@ extension Image {
             if let jobs {
                 let outcomes = commit(jobs)
                 queue.withLock { turns in
-                    for (job, outcome) in zip(jobs, outcomes) { job.outcome = outcome }
+                    for (job, outcome) in zip(jobs, outcomes) { job.finish(outcome) }
                     turns.isTaken = false
                 }
             }
@@ -107,12 +116,13 @@ extension Image {
         } catch {
             try? pager.rollBack()
             tables = nil
+            let reason = pager.failure ?? error
             // Those that failed by themselves keep their error.
             return jobs.indices.map { index in
                 if index < outcomes.count, case .failure = outcomes[index] {
                     return outcomes[index]
                 }
-                return .failure(error)
+                return .failure(reason)
             }
         }
     }
@@ -122,12 +132,12 @@ extension Image {
         let transaction = ImageTransaction(self)
         defer { transaction.isOpen = false }
         if isAlone {
-            try job.body(transaction)
+            try job.run(transaction)
             return .success(())
         }
         pager.setSavepoint()
         do throws(ImageError) {
-            try job.body(transaction)
+            try job.run(transaction)
             pager.releaseSavepoint()
             return .success(())
         } catch {
