@@ -40,7 +40,7 @@ struct TreeTests {
         _ random: inout Randomness, _ round: Int
     ) throws(ImageError) {
         let size = Int.random(
-            in: 0..<[40, 700, 9000].randomElement(using: &random)!, using: &random)
+            in: 0..<[40, 700, 9000].randomElement(using: &random) ?? 40, using: &random)
         let bytes = content(size, Int.random(in: 0..<256, using: &random))
         let isShrinking = round % 10 > 6
         switch Int.random(in: 0..<(isShrinking ? 12 : 6), using: &random) {
