@@ -16,7 +16,7 @@ func writeUntilKilled(_ path: [UInt8], _ round: Int) throws(ImageError) {
         image = try Image.create(path, options)
     }
     let object = Array("round-\(round)".utf8)
-    _ = try image.write { (transaction) throws(ImageError) in
+    try image.write { (transaction) throws(ImageError) in
         try transaction.addObject(object, .instance, content(70_000, 0))
     }
     say("ready")
@@ -72,7 +72,8 @@ func changeState(_ path: [UInt8], _ count: Int, _ size: Int) throws(ImageError) 
     for index in 0..<count {
         try image.write { (transaction) throws(ImageError) in
             let part = content(4096, index)
-            try transaction.overwrite(key, at: (index * 7919 * 4096) % (size - 4096), with: part[...])
+            try transaction.overwrite(
+                key, at: (index * 7919 * 4096) % (size - 4096), with: part[...])
             try transaction.dequeue(
                 try transaction.enqueue(target: object, sender: nil, content(200, index)))
         }
@@ -152,7 +153,8 @@ func damage(_ bytes: inout [UInt8], _ random: inout Randomness) {
     var place = Int.random(in: 0..<bytes.count, using: &random)
     switch Int.random(in: 0..<6, using: &random) {
     case 0: place = min(place, 200)
-    case 1, 2: place = min(place / 512 * 512 + Int.random(in: 0..<40, using: &random), bytes.count - 1)
+    case 1, 2:
+        place = min(place / 512 * 512 + Int.random(in: 0..<40, using: &random), bytes.count - 1)
     default: break
     }
     switch Int.random(in: 0..<6, using: &random) {

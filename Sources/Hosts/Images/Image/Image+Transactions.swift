@@ -3,11 +3,20 @@ import WasmSystem
 extension Image {
     /// A change that waits for its turn, of a thread that waits for it.
     final class Job: @unchecked Sendable {
-        let body: (ImageTransaction) throws(ImageError) -> Void
+        /// Nil when it has run: it must not outlive the call of its thread.
+        private var body: ((ImageTransaction) throws(ImageError) -> Void)?
         /// Set under the lock of `Image.queue`.
-        var outcome: Result<Void, ImageError>?
+        private(set) var outcome: Result<Void, ImageError>?
 
         init(_ body: @escaping (ImageTransaction) throws(ImageError) -> Void) { self.body = body }
+
+        func run(_ transaction: ImageTransaction) throws(ImageError) { try body?(transaction) }
+
+        /// Ends the wait of its thread.
+        func finish(_ outcome: Result<Void, ImageError>) {
+            body = nil
+            self.outcome = outcome
+        }
     }
 
     /// Who may use the pager, and what waits.
@@ -36,6 +45,7 @@ extension Image {
     /// Shows the image as one moment has it. Waits for a writer to end.
     ///
     /// - Throws: what `body` throws, `busy`, `damaged` and others.
+    @discardableResult
     public func read<Value>(
         _ body: (ImageView) throws(ImageError) -> Value
     ) throws(ImageError) -> Value {
@@ -60,6 +70,7 @@ extension Image {
     /// throws. `body` runs on any of these threads.
     ///
     /// - Throws: what `body` throws, `busy`, `full`, `readOnly`, `damaged`, `failedSync` and others.
+    @discardableResult
     public func write<Value>(
         _ body: (ImageTransaction) throws(ImageError) -> Value
     ) throws(ImageError) -> Value {
@@ -85,7 +96,7 @@ extension Image {
             if let jobs {
                 let outcomes = commit(jobs)
                 queue.withLock { turns in
-                    for (job, outcome) in zip(jobs, outcomes) { job.outcome = outcome }
+                    for (job, outcome) in zip(jobs, outcomes) { job.finish(outcome) }
                     turns.isTaken = false
                 }
             }
@@ -105,12 +116,13 @@ extension Image {
         } catch {
             try? pager.rollBack()
             tables = nil
+            let reason = pager.failure ?? error
             // Those that failed by themselves keep their error.
             return jobs.indices.map { index in
                 if index < outcomes.count, case .failure = outcomes[index] {
                     return outcomes[index]
                 }
-                return .failure(error)
+                return .failure(reason)
             }
         }
     }
@@ -120,12 +132,12 @@ extension Image {
         let transaction = ImageTransaction(self)
         defer { transaction.isOpen = false }
         if isAlone {
-            try job.body(transaction)
+            try job.run(transaction)
             return .success(())
         }
         pager.setSavepoint()
         do throws(ImageError) {
-            try job.body(transaction)
+            try job.run(transaction)
             pager.releaseSavepoint()
             return .success(())
         } catch {

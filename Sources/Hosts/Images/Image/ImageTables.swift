@@ -114,7 +114,9 @@ extension Schema {
             let name = Token.all(bytes)?.dropFirst(2).first?.name
         else { throw .unsupported(.definition(name: bytes)) }
         let tree = Tree(pager: pager, root: 1, isTable: true)
-        func add(_ type: String, _ entry: [UInt8], _ kind: TreeKind, _ text: Value) throws(ImageError) {
+        func add(_ type: String, _ entry: [UInt8], _ kind: TreeKind, _ text: Value)
+            throws(ImageError)
+        {
             let root = try pager.allocatePage()
             try Node(number: root, kind: kind).write(pager)
             let last = try tree.lastRowid() ?? 0

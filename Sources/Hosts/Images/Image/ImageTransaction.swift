@@ -68,9 +68,14 @@ public final class ImageTransaction: ImageView {
         fields.append(.blobOf(count))
         let start = Record.encode(fields)
         var rest: ArraySlice<UInt8> = []
+        var given = 0
         try tables.objects.table.tree.setRow(key, count: start.count + count, start: start) {
             (wanted) throws(ImageError) in
-            if rest.isEmpty { rest = try next() }
+            if rest.isEmpty {
+                rest = try next()
+                guard !rest.isEmpty else { throw .outOfRange(offset: given, count: count) }
+                given += rest.count
+            }
             let part = rest.prefix(wanted)
             rest = rest.dropFirst(part.count)
             return part

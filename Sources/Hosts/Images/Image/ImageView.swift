@@ -47,7 +47,8 @@ public class ImageView {
         let row = try objectRow(ObjectKey(rawValue: key), tables)
         let objects = tables.objects
         let damage = ImageError.damaged(.init(page: row.payload.page, .value))
-        let kind = String(decoding: try objects.table.requiredBytes(row, objects.kind), as: UTF8.self)
+        let kind = String(
+            decoding: try objects.table.requiredBytes(row, objects.kind), as: UTF8.self)
         guard let kind = ObjectKind(rawValue: kind) else { throw damage }
         return ImageObject(
             path: path, key: ObjectKey(rawValue: key), kind: kind,

@@ -17,7 +17,7 @@ extension Pager {
             try writeChanges()
         } catch {
             try? rollBack()
-            throw error
+            throw failure ?? error
         }
         guard let journal else { return endReading() }
         do throws(SystemError) {
@@ -67,8 +67,8 @@ extension Pager {
 
     private func writePages() throws(ImageError) {
         let database = try open()
-        // Only appended pages: the journal has at least the old size.
-        if journal == nil { try updatePage(1) { (_) throws(ImageError) in } }
+        // If only pages were appended, the journal has the old size and no page.
+        if journal == nil { try openJournal() }
         do throws(SystemError) {
             try journal?.makeDurable()
         } catch {

@@ -146,9 +146,12 @@ extension Pager {
             return true
         }
         // The journal of a transaction that is running.
-        if try system(.lock, { () throws(SystemError) in
-            try files.isLockedByOthers(database, .reserved)
-        }) {
+        if try system(
+            .lock,
+            { () throws(SystemError) in
+                try files.isLockedByOthers(database, .reserved)
+            })
+        {
             return true
         }
         if options.isReadOnly { throw .readOnly }

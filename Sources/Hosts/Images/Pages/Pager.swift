@@ -161,7 +161,7 @@ final class Pager {
         }
     }
 
-    private func openJournal() throws(ImageError) {
+    func openJournal() throws(ImageError) {
         let database = try open()
         journal = try system(.journal) { () throws(SystemError) in
             try JournalWriter(

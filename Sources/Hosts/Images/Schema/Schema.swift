@@ -51,7 +51,8 @@ final class Schema {
         var units: [UInt16] = []
         units.reserveCapacity(bytes.count / 2)
         for index in stride(from: 0, to: bytes.count - 1, by: 2) {
-            let (one, other) = (UInt16(bytes[index]), UInt16(bytes[index + 1]))
+            let one = UInt16(truncatingIfNeeded: bytes[index])
+            let other = UInt16(truncatingIfNeeded: bytes[index + 1])
             units.append(encoding == 2 ? one | other << 8 : one << 8 | other)
         }
         return Array(String(decoding: units, as: UTF16.self).utf8)

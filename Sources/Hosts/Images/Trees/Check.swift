@@ -50,8 +50,9 @@ struct Check {
             }
         }
         guard pager.header.largestRoot == 0 else { return }
-        for number in 1..<UInt32(met.count) where !met[Int(number)] && number != pager.lockPage {
-            report(number, .unused)
+        for (index, isMet) in met.enumerated().dropFirst() where !isMet {
+            let number = UInt32(truncatingIfNeeded: index)
+            if number != pager.lockPage { report(number, .unused) }
         }
     }
 
