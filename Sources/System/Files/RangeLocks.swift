@@ -39,7 +39,7 @@ extension Kernel {
     ) throws(SystemError) -> Bool {
         var lock = Self.lock(lock.type, start, count)
         do throws(SystemError) {
-            try unsafe retrying { unsafe fcntl(descriptor, setLock, &lock) }
+            try retrying { unsafe fcntl(descriptor, setLock, &lock) }
             return true
         } catch {
             guard error == .again || error == .acces else { throw error }
@@ -52,7 +52,7 @@ extension Kernel {
         _ descriptor: Int32, from start: Int64, count: Int64
     ) throws(SystemError) {
         var lock = Self.lock(Int16(truncatingIfNeeded: F_UNLCK), start, count)
-        try unsafe retrying { unsafe fcntl(descriptor, setLock, &lock) }
+        try retrying { unsafe fcntl(descriptor, setLock, &lock) }
     }
 
     /// Whether another open file or process has any lock in a range: `F_OFD_GETLK`.
@@ -60,7 +60,7 @@ extension Kernel {
         _ descriptor: Int32, from start: Int64, count: Int64
     ) throws(SystemError) -> Bool {
         var lock = Self.lock(RangeLock.exclusive.type, start, count)
-        try unsafe retrying { unsafe fcntl(descriptor, getLock, &lock) }
+        try retrying { unsafe fcntl(descriptor, getLock, &lock) }
         return lock.l_type != Int16(truncatingIfNeeded: F_UNLCK)
     }
 }

@@ -15,7 +15,7 @@ public final class ImageHold {
     /// - Throws: `SystemError` if the file cannot be opened.
     public init?(path: [UInt8]) throws(SystemError) {
         descriptor = FileDescriptor(
-            owning: try Kernel.open(CString(path: path), [.readWrite]))
+            owning: try unsafe Kernel.open(CString(path: path), [.readWrite]))
         guard try Kernel.tryLock(descriptor.number, .exclusive, from: Self.place, count: 1) else {
             return nil
         }
