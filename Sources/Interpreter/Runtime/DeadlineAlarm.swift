@@ -48,10 +48,10 @@ final class DeadlineAlarm: Sendable {
 
     /// Nanoseconds on the alarm's scale; never before 0, and `never` if too far away.
     private func time(of duration: Duration) -> Int64 {
-        let (seconds, attoseconds) = duration.components
-        guard seconds >= 0 else { return 0 }
-        guard seconds < 1 << 33 else { return Self.never }
-        return max(0, seconds * 1_000_000_000 + attoseconds / 1_000_000_000)
+        // More than two centuries.
+        let limit: UInt64 = 8_589_934_592_000_000_000
+        let span = duration.nanoseconds(atMost: limit)
+        return span == limit ? Self.never : Int64(clamping: span)
     }
 
     // MARK: Setting

@@ -31,10 +31,9 @@ extension Store {
     func nanoseconds(
         from start: ContinuousClock.Instant, to end: ContinuousClock.Instant
     ) -> Int64 {
-        let (seconds, attoseconds) = start.duration(to: end).components
         // A longer wait is cut to a year, since the loop checks again.
-        guard seconds < 31_536_000 else { return 31_536_000_000_000_000 }
-        return max(0, seconds) * 1_000_000_000 + max(0, attoseconds / 1_000_000_000) + 1
+        let span = start.duration(to: end).nanoseconds(atMost: 31_536_000_000_000_000)
+        return Int64(clamping: span) + 1
     }
 }
 

@@ -157,10 +157,9 @@ import WasmSystem
 
     /// Nanoseconds on the loop's own scale, saturated.
     private func time(of instant: ContinuousClock.Instant) -> UInt64 {
-        let (seconds, attoseconds) = origin.duration(to: instant).components
-        guard seconds >= 0, attoseconds >= 0 else { return 0 }
+        let span = origin.duration(to: instant)
+        guard span >= .zero else { return 0 }
         // Rounded up: a timer is never early. A longer time is cut to two centuries.
-        return UInt64(min(seconds, 1 << 33)) * 1_000_000_000 + UInt64(attoseconds / 1_000_000_000)
-            + 1
+        return span.nanoseconds(atMost: 8_589_934_592_000_000_000) + 1
     }
 }

@@ -73,10 +73,18 @@ extension timespec {
 }
 
 extension Duration {
-    /// Nanoseconds, from 0 to those of an hour: for intervals of which an hour is as good as more.
-    package var boundedNanoseconds: UInt64 {
+    /// Nanoseconds, rounded down, from 0 to `limit`, which is at most `Int64.max`.
+    ///
+    /// `components` traps for durations of more seconds than an `Int64` has, which the difference of
+    /// two instants may be.
+    package func nanoseconds(atMost limit: UInt64) -> UInt64 {
+        guard self > .zero else { return 0 }
+        guard self < .nanoseconds(Int64(clamping: limit)) else { return limit }
         let (seconds, attoseconds) = components
-        let part = UInt64(clamping: attoseconds / 1_000_000_000)
-        return UInt64(min(max(seconds, 0), 3600)) * 1_000_000_000 + part
+        return UInt64(truncatingIfNeeded: seconds) &* 1_000_000_000
+            &+ UInt64(truncatingIfNeeded: attoseconds / 1_000_000_000)
     }
+
+    /// Nanoseconds, from 0 to those of an hour: for intervals of which an hour is as good as more.
+    package var boundedNanoseconds: UInt64 { nanoseconds(atMost: 3_600_000_000_000) }
 }

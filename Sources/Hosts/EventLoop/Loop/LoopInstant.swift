@@ -18,13 +18,10 @@ public struct LoopInstant: Comparable, Hashable, Sendable {
 
     /// Saturates at the clock's zero and at `never`.
     public static func + (time: LoopInstant, duration: Duration) -> LoopInstant {
-        let (seconds, attoseconds) = duration.components
-        if seconds < 0 || attoseconds < 0 { return time }
         // A longer time than two centuries is `never`.
-        if seconds > 1 << 33 { return .never }
-        let span =
-            UInt64(clamping: seconds) &* 1_000_000_000
-            &+ UInt64(clamping: attoseconds / 1_000_000_000)
+        let limit: UInt64 = 8_589_934_592_000_000_000
+        let span = duration.nanoseconds(atMost: limit)
+        if span == limit { return .never }
         let (sum, overflow) = time.nanoseconds.addingReportingOverflow(span)
         return LoopInstant(nanoseconds: overflow ? .max : sum)
     }
