@@ -190,16 +190,16 @@ import WasmText
             name = "kitchen"
             renewal = "15m"
             state = "always"
-            run-timeout = "2s"
-            call-timeout = "5s"
-            instance-memory = "64MiB"
+            run_time = "2s"
+            call_time = "5s"
+            instance_memory = "64MiB"
             instances = 10
             history = 1000
-            right-statuses = true
+            right_statuses = true
             temperature = 21.5
             humidity = 40
             ping = false
-            [supervisor.remote-functions.classify]
+            [supervisor.remote_functions.classify]
             url = "http://127.0.0.1:9/f"
             """
         let file = try folder.write("good.toml", Array(good.utf8))
@@ -208,8 +208,8 @@ import WasmText
         for (line, reason) in [
             ("instances = 0", "instances"), ("history = 10", "history"),
             ("state = \"often\"", "always, interval or never"), ("humidity = 200", "humidity"),
-            ("instance-memory = \"lots\"", "size"), ("temprature = 3", "temperature"),
-            ("[supervisor.remote-functions.x]", "url"),
+            ("instance_memory = \"lots\"", "size"), ("temprature = 3", "temperature"),
+            ("[supervisor.remote_functions.x]", "url"),
         ] {
             let file = try folder.write("bad.toml", Array("[supervisor]\n\(line)\n".utf8))
             let refused = try wasmd("serve", "--check", file)

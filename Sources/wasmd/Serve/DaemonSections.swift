@@ -89,22 +89,22 @@ struct OrchestratorSection: Sendable, Equatable {
 
     init(_ table: SettingsTable) {
         listen = table.addresses("listen")
-        publicURL = table.text("public-url", expected: "a URL, for example http://HOST:3000") {
+        publicURL = table.text("public_url", expected: "a URL, for example http://HOST:3000") {
             URL(http: Array($0.utf8))
         }
         healthInterval =
-            table.text("health-interval", expected: "a duration, for example 15s") { text in
+            table.text("health_interval", expected: "a duration, for example 15s") { text in
                 Quantity.nanoseconds(text).flatMap { $0 > 0 ? Duration.nanoseconds($0) : nil }
             } ?? healthInterval
-        usesRightStatuses = table.boolean("right-statuses") ?? false
+        usesRightStatuses = table.boolean("right_statuses") ?? false
         initFolder = table.text("init", expected: "a folder") { $0.isEmpty ? nil : Word($0) }
     }
 
     var facts: [SettingFact] {
         let address = publicURL.map { String(decoding: $0.bytes, as: UTF8.self) } ?? ""
         let facts = [
-            ("listen", "\(listen)"), ("public-url", address),
-            ("health-interval", "\(healthInterval)"), ("right-statuses", "\(usesRightStatuses)"),
+            ("listen", "\(listen)"), ("public_url", address),
+            ("health_interval", "\(healthInterval)"), ("right_statuses", "\(usesRightStatuses)"),
             ("init", initFolder?.text ?? ""),
         ]
         return facts.map { SettingFact("orchestrator.\($0)", $1, isReloadable: false) }

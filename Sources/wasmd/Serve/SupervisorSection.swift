@@ -6,7 +6,7 @@ import WasmdSupervisor
 
 /// `[supervisor]`: a device of *wasmiot*.
 struct SupervisorSection: Sendable, Equatable {
-    /// A function of another device: `[supervisor.remote-functions.NAME]`.
+    /// A function of another device: `[supervisor.remote_functions.NAME]`.
     struct RemoteFunction: Sendable, Equatable {
         let name: String
         let url: URL
@@ -54,18 +54,18 @@ struct SupervisorSection: Sendable, Equatable {
             table.text("state", expected: "always, interval or never") {
                 Supervisor.StateSaving(rawValue: $0)
             } ?? state
-        runTime = table.duration("run-timeout")
-        callTime = table.duration("call-timeout") ?? callTime
-        instanceMemory = table.bytes("instance-memory") ?? instanceMemory
+        runTime = table.duration("run_time")
+        callTime = table.duration("call_time") ?? callTime
+        instanceMemory = table.bytes("instance_memory") ?? instanceMemory
         instances = table.integer("instances", in: 1...100_000).map { Int($0) } ?? instances
         history = table.integer("history", in: 1000...1_000_000).map { Int($0) } ?? history
-        usesRightStatuses = table.boolean("right-statuses") ?? false
+        usesRightStatuses = table.boolean("right_statuses") ?? false
         description = table.text("description", expected: "a file", Self.file)
-        image = table.text("camera-image", expected: "a file", Self.file)
+        image = table.text("camera_image", expected: "a file", Self.file)
         temperature = table.number("temperature", in: -1000...10_000)
         humidity = table.number("humidity", in: 0...100)
         pings = table.boolean("ping") ?? false
-        for (name, table) in table.namedTables("remote-functions") {
+        for (name, table) in table.namedTables("remote_functions") {
             let url = table.text("url", expected: Self.url) { URL(http: Array($0.utf8)) }
             if !table.has("url") { table.complain("url", "is missing") }
             if let url { remoteFunctions.append(RemoteFunction(name: name, url: url)) }
@@ -83,14 +83,14 @@ struct SupervisorSection: Sendable, Equatable {
         let facts = [
             ("listen", "\(listen)"), ("name", name ?? ""), ("orchestrator", text(orchestrator)),
             ("renewal", text(renewal)), ("state", state.rawValue),
-            ("run-timeout", text(runTime)), ("call-timeout", "\(callTime)"),
-            ("instance-memory", "\(instanceMemory)"), ("instances", "\(instances)"),
-            ("history", "\(history)"), ("right-statuses", "\(usesRightStatuses)"),
-            ("description", description?.text ?? ""), ("camera-image", image?.text ?? ""),
+            ("run_time", text(runTime)), ("call_time", "\(callTime)"),
+            ("instance_memory", "\(instanceMemory)"), ("instances", "\(instances)"),
+            ("history", "\(history)"), ("right_statuses", "\(usesRightStatuses)"),
+            ("description", description?.text ?? ""), ("camera_image", image?.text ?? ""),
             ("temperature", text(temperature)), ("humidity", text(humidity)),
             ("ping", "\(pings)"),
             (
-                "remote-functions",
+                "remote_functions",
                 remoteFunctions.map { "\($0.name)=\(text($0.url))" }.joined(separator: " ")
             ),
         ]

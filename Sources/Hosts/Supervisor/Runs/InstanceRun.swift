@@ -271,7 +271,7 @@ extension Supervisor {
         let totals = instances.totals
         guard totals.byteCount < options.instanceMemory &* 2 else {
             throw RunFault.limit(
-                "instance-memory",
+                "instance_memory",
                 "\(totals.count) instances take \(totals.byteCount) bytes, and none can be released"
             )
         }

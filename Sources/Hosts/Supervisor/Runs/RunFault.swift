@@ -35,7 +35,7 @@ extension RunFault {
             .badRequest
         case .limit("time", _): .gatewayTimeout
         case .limit("running", _), .limit("waiting", _), .limit("waiting-time", _),
-            .limit("instance-memory", _), .moved, .released:
+            .limit("instance_memory", _), .moved, .released:
             .serviceUnavailable
         case .cancelled: .conflict
         case .next: .badGateway
