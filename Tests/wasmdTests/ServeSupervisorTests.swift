@@ -98,7 +98,8 @@ import WasmText
     @Test func anOrchestratorDeploysAChainOverTwoDevices() throws {
         let folder = try TemporaryFolder()
         let orchestrator = try ServerProcess(
-            ["--data", folder.path + "/o", "--orchestrator", "127.0.0.1:0"], folder: folder,
+            ["--data", folder.path + "/o", "--orchestrator", "127.0.0.1:0", "--no-mdns"],
+            folder: folder,
             listen: nil, ready: "data in ")
         var devices: [ServerProcess] = []
         for name in ["kitchen", "garden"] {
@@ -165,7 +166,8 @@ import WasmText
         _ = try folder.write("site/public/counter.wasm", parseModule(Array(Self.counter.utf8)))
         let files = try ServerProcess([site], folder: folder)
         let server = try ServerProcess(
-            ["--data", folder.path + "/data", "--supervisor", "127.0.0.1:0"], folder: folder,
+            ["--data", folder.path + "/data", "--supervisor", "127.0.0.1:0", "--no-mdns"],
+            folder: folder,
             listen: nil, ready: "data in ")
         let node = """
             {"deploymentId":"d","modules":[{"id":"0","name":"m","urls":{"binary":\
