@@ -49,6 +49,7 @@ import WasmdOperation
             form = "json"
             file = "wasmd.log"
             requests = true
+            audit = true
 
             [[tokens]]
             name = "ci"
@@ -93,6 +94,7 @@ import WasmdOperation
         expected.log.form = .json
         expected.log.file = "wasmd.log"
         expected.log.requests = true
+        expected.log.audit = true
         var token = Token(
             name: "ci", digest: try #require(read.tokens.first?.digest), scopes: [.read, .run])
         token.tenant = "acme"

@@ -198,6 +198,33 @@ struct ScrapedMetrics {
         #expect(!all.joined().contains("secret"))
     }
 
+    /// Changes and refusals have lines at each level; other requests only if all have.
+    @Test func auditedRequests() throws {
+        let all = try lines(.json) { access, log in
+            log.level = .error
+            access.isAuditing = true
+            for (scope, method, status): (Scopes, WasmdHTTP.Method, Int) in [
+                (.write, .put, 200), (.write, .get, 200), (.admin, .post, 202),
+                (.admin, .get, 200), (.run, .post, 200), (.read, .get, 401), (.run, .post, 403),
+            ] {
+                let purpose = Purpose("executor", "/\(scope.names[0])/\(method.name)", needs: scope)
+                access.ended(
+                    try request(purpose, status: UInt16(status), path: "/x", method: method))
+            }
+            access.isAuditing = false
+            access.ended(
+                try request(
+                    Purpose("executor", "/off", needs: .write), status: 200, path: "/x",
+                    method: .put))
+        }
+        let documents = try all.map { try JSONReader.read(Array($0.utf8)) }
+        #expect(documents.allSatisfy { $0["message"] == "audit" && $0["token"] == "ci" })
+        #expect(
+            documents.map { $0["route"]?.stringValue } == [
+                "/write/PUT", "/admin/POST", "/read/GET", "/run/POST",
+            ])
+    }
+
     @Test(arguments: [Log.Form.json, .text])
     func hostileBytesStayInTheirField(form: Log.Form) throws {
         let purpose = Purpose("executor", "/wasm/{id}", needs: nil)

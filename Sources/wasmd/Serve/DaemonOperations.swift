@@ -41,7 +41,7 @@ final class DaemonOperations: Sendable {
         log = Log(
             file ?? ServeMessages.output, level: common.log.level,
             form: Self.form(common.log, hasFile: file != nil))
-        access = AccessLog(log, isOn: common.log.requests)
+        access = AccessLog(log, isOn: common.log.requests, isAuditing: common.log.audit)
         socket = try Self.socket(in: folder, loopCount: common.loops ?? availableProcessors())
         let collector = common.traces
         requests = RequestMetrics(metrics)
@@ -97,6 +97,7 @@ final class DaemonOperations: Sendable {
         self.log.level = log.level
         self.log.form = Self.form(log, hasFile: file != nil)
         access.isWriting = log.requests
+        access.isAuditing = log.audit
     }
 
     // MARK: Surfaces

@@ -83,6 +83,8 @@ public struct Configuration: Sendable, Equatable {
         public var file: String?
         /// Whether each request is a line.
         public var requests = false
+        /// Whether each change, and each refusal for want of rights, has a line.
+        public var audit = false
 
         public init() {}
     }
@@ -140,6 +142,7 @@ extension Configuration {
             SettingFact("log.form", text(log.form)),
             SettingFact("log.file", text(log.file), isReloadable: false),
             SettingFact("log.requests", text(log.requests)),
+            SettingFact("log.audit", text(log.audit)),
             SettingFact(
                 "traces.url", text(traces.map { String(decoding: $0.bytes, as: UTF8.self) }),
                 isReloadable: false),

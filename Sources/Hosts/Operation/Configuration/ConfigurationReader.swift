@@ -222,5 +222,6 @@ extension Configuration.LogSettings {
             } ?? nil
         file = table.text("file", expected: "a file") { $0.isEmpty ? nil : $0 }
         if let value = table.boolean("requests") { requests = value }
+        if let value = table.boolean("audit") { audit = value }
     }
 }

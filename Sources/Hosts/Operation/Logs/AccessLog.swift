@@ -9,18 +9,23 @@ import WasmdHTTP
 ///      "status":200,"seconds":0.000412,"bytes":196,"surface":"executor","route":"/wasm/{id}",
 ///      "peer":"127.0.0.1","request":"8f0c…","run":"0193…"}
 ///
+/// With `isAuditing`, requests that change something and those that were refused for want of rights
+/// have a line with the message `audit`, whatever the log's level is, also if others have none.
+///
 /// The query of a request is not written: it may hold secrets, and tokens never are. Bytes of
 /// clients are made harmless, and cut.
 public final class AccessLog: ServingObserver {
     private let log: Log
     private let isOn: Atomic<Bool>
+    private let audits: Atomic<Bool>
 
     /// Bytes of a path that are written.
     private static let longestPath = 512
 
-    public init(_ log: Log, isOn: Bool = true) {
+    public init(_ log: Log, isOn: Bool = true, isAuditing: Bool = false) {
         self.log = log
         self.isOn = Atomic(isOn)
+        audits = Atomic(isAuditing)
     }
 
     /// Whether lines are written; a reload may change it.
@@ -29,13 +34,31 @@ public final class AccessLog: ServingObserver {
         set { isOn.store(newValue, ordering: .relaxed) }
     }
 
+    /// Whether changes and refusals have lines; a reload may change it.
+    public var isAuditing: Bool {
+        get { audits.load(ordering: .relaxed) }
+        set { audits.store(newValue, ordering: .relaxed) }
+    }
+
+    /// Whether a request is one that an audit asks for: who changed what, and who was not allowed to.
+    private static func isAudited(_ request: borrowing ServedRequest) -> Bool {
+        if request.status == 401 || request.status == 403 { return true }
+        guard let scope = request.purpose.scope, !scope.isDisjoint(with: [.write, .admin]) else {
+            return false
+        }
+        return request.head.method != .get && request.head.method != .head
+    }
+
     public func began(_ purpose: Purpose) {}
 
     public func ended(_ request: borrowing ServedRequest) {
-        guard isWriting, log.writes(.information) else { return }
+        let isAudit = isAuditing && Self.isAudited(request)
+        guard isAudit || (isWriting && log.writes(.information)) else { return }
         let isJSON = log.form == .json
         var line = isJSON ? AccessLine(json: ()) : AccessLine(text: ())
-        line.begin(Timestamp(nanoseconds: request.start &+ request.duration))
+        line.begin(
+            Timestamp(nanoseconds: request.start &+ request.duration),
+            isAudit ? "audit" : "request")
         line.add("method", text: request.head.method.name)
         line.add("path", bytes: request.head.target.path.prefix(Self.longestPath))
         line.add("status", number: UInt64(request.status))
@@ -68,12 +91,12 @@ struct AccessLine {
     init(json: Void) { isJSON = true }
     init(text: Void) { isJSON = false }
 
-    mutating func begin(_ time: Timestamp) {
+    mutating func begin(_ time: Timestamp, _ message: StaticString) {
         bytes.reserveCapacity(384)
         append(
             isJSON
-                ? "{\"time\":\"\(time)\",\"level\":\"info\",\"message\":\"request\""
-                : "\(time) INFO request")
+                ? "{\"time\":\"\(time)\",\"level\":\"info\",\"message\":\"\(message)\""
+                : "\(time) INFO \(message)")
     }
 
     mutating func end() {
