@@ -1,4 +1,5 @@
 import Glibc
+import Synchronization
 import Testing
 import WasmdDocuments
 import WasmdHTTP
@@ -152,7 +153,7 @@ import WasmdSupervisor
         defer { removeFolder(folder) }
         let type = #"{"type":"integer"}"#
         let json = [("Content-Type", "application/json")]
-        var known: [String] = []
+        let known = Mutex(0)
         try SupervisorHouse.open(folder: folder) { house in
             try await house.deploy("d", [try Self.counter()])
             let path = "/d/modules/counter/stateful_fibo"
@@ -168,16 +169,18 @@ import WasmdSupervisor
                     + String(repeating: "}", count: depth)
                 let text = node.replacing(type, with: schema)
                 let answer = try await house.send(.post, "/deploy", Array(text.utf8), json)
-                if answer.json["status"] == "success" { known.append("n\(depth)") }
+                if answer.json["status"] == "success" { known.withLock { $0 += 1 } }
             }
-            #expect(known.count > 5 && known.count < 19)
+            let count = known.withLock { $0 }
+            #expect(count > 5 && count < 19)
         }
         try SupervisorHouse.open(folder: folder) { house in
             #expect(house.supervisor.damage.isEmpty)
             let history = try await house.send(.get, "/request-history")
             #expect(history.json.arrayValue?.count == 2, "\(history.text)")
             let list = try await house.send(.get, "/deploy")
-            #expect(list.json["deployments"]?.arrayValue?.count == known.count + 1)
+            let count = known.withLock { $0 }
+            #expect(list.json["deployments"]?.arrayValue?.count == count + 1)
         }
     }
 }
