@@ -1,4 +1,5 @@
 import Glibc
+import Synchronization
 import Testing
 import WasmdDocuments
 import WasmdHTTP
@@ -143,6 +144,43 @@ import WasmdSupervisor
             let all = house.supervisor.history.all
             #expect(all.count == 1000)
             #expect(all.first?.id == "d:counter:none:21" && all.last?.id == "d:counter:none:1020")
+        }
+    }
+
+    /// Names that are the same once malformed UTF-8 is repaired, and documents as deep as are read.
+    @Test func entriesAndNodesOfAnyShapeSurviveTheProcess() throws {
+        let folder = Self.folder()
+        defer { removeFolder(folder) }
+        let type = #"{"type":"integer"}"#
+        let json = [("Content-Type", "application/json")]
+        let known = Mutex(0)
+        try SupervisorHouse.open(folder: folder) { house in
+            try await house.deploy("d", [try Self.counter()])
+            let path = "/d/modules/counter/stateful_fibo"
+            #expect(try await house.send(.get, path + "?%ff=1&%fe=2").status == 200)
+            #expect(try await house.send(.get, path + "?a=%ff").status == 200)
+            #expect(try await house.send(.get, path + "?a%00=1").status == 400)
+            for depth in 110...128 {
+                let node = String(
+                    decoding: JSONWriter.write(house.node("n\(depth)", [try Self.counter()])),
+                    as: UTF8.self)
+                let schema =
+                    String(repeating: #"{"a":"#, count: depth) + type
+                    + String(repeating: "}", count: depth)
+                let text = node.replacing(type, with: schema)
+                let answer = try await house.send(.post, "/deploy", Array(text.utf8), json)
+                if answer.json["status"] == "success" { known.withLock { $0 += 1 } }
+            }
+            let count = known.withLock { $0 }
+            #expect(count > 5 && count < 19)
+        }
+        try SupervisorHouse.open(folder: folder) { house in
+            #expect(house.supervisor.damage.isEmpty)
+            let history = try await house.send(.get, "/request-history")
+            #expect(history.json.arrayValue?.count == 2, "\(history.text)")
+            let list = try await house.send(.get, "/deploy")
+            let count = known.withLock { $0 }
+            #expect(list.json["deployments"]?.arrayValue?.count == count + 1)
         }
     }
 }

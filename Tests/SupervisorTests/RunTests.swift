@@ -36,6 +36,10 @@ import WasmdWasmiot
             let posted = try await house.run("/dep1/modules/fiboMod/fibo?param0=5", .post)
             #expect(posted.json["result"] == "8" && posted.json["method"] == "POST")
             #expect(posted.json["request_id"] == "dep1:fiboMod:fibo:2")
+            // With `error`, the original orchestrator would not ask again.
+            let none = try await house.send(.get, "/request-history/dep1:fiboMod:fibo:3")
+            #expect(none.status == 404 && none.json["status"] == "error", "\(none.text)")
+            #expect(none.json["error"] == nil)
             let list = try await house.send(.get, "/request-history")
             #expect(list.json.arrayValue?.count == 2)
             #expect(list.json[1]?["request_id"] == "dep1:fiboMod:fibo:2")

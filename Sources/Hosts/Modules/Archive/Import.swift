@@ -23,7 +23,7 @@ struct ImportedData: Sendable {
     mutating func add(_ bytes: [UInt8], folder: String, place: String) throws {
         let document: Document
         do throws(JSONError) {
-            document = try JSONReader.read(bytes, options: .tolerant)
+            document = try JSONReader.read(bytes, options: .stored)
         } catch {
             throw Failure(.badRequest, "the import is malformed", "\(place): \(error)")
         }

@@ -10,7 +10,7 @@ enum Card: String, CaseIterable, Sendable {
 
     /// What is stored of a card.
     ///
-    /// - Throws: the text that clients get, with 500.
+    /// - Throws: the text that clients get, with 500, or 400 if statuses are right.
     func read(_ body: Document) throws -> Document {
         switch self {
         case .module: try module(body)
@@ -21,7 +21,7 @@ enum Card: String, CaseIterable, Sendable {
 
     private func fault(_ text: String) -> Failure {
         Failure(
-            .internalServerError,
+            .internalServerError, right: .badRequest,
             body: .json(.object([.init("message", .string(text))])))
     }
 
@@ -99,7 +99,7 @@ enum Zones {
     static func read(_ body: Document) throws -> (zones: [Document], levels: [String]) {
         guard let permissions = body["permission"]?.arrayValue else {
             throw Failure(
-                .internalServerError,
+                .internalServerError, right: .badRequest,
                 body: .json(
                     .object([
                         .init("message", "Error parsing zone and risk-level definitions")

@@ -71,12 +71,12 @@ final class Collection: Sendable {
 
     private static func read(_ value: [UInt8], _ store: WasmdStorage.Store) -> Document? {
         switch value.first {
-        case 0: return try? JSONReader.read(Array(value.dropFirst()), options: .tolerant)
+        case 0: return try? JSONReader.read(Array(value.dropFirst()), options: .stored)
         case 1:
             guard let digest = SHA256.Digest(bytes: Array(value.dropFirst()).span),
                 let bytes = try? store.blobs.get(digest)
             else { return nil }
-            return try? JSONReader.read(bytes, options: .tolerant)
+            return try? JSONReader.read(bytes, options: .stored)
         default: return nil
         }
     }

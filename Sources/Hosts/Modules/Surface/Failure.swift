@@ -74,6 +74,13 @@ extension JSONOptions {
         options.duplicates = .keep
         return options
     }
+
+    /// For what is stored: documents that came from outside are deeper in it than they were.
+    static var stored: JSONOptions {
+        var options = JSONOptions.tolerant
+        options.limits.depth = 512
+        return options
+    }
 }
 
 extension StorageError {

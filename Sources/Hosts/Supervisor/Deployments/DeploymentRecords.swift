@@ -98,6 +98,15 @@ struct StoredBytes: Sendable {
     }
 }
 
+extension BSONOptions {
+    /// For records: what came from outside is deeper in them than it was.
+    static var records: BSONOptions {
+        var options = BSONOptions()
+        options.depth = 256
+        return options
+    }
+}
+
 /// Deployments in a data folder.
 enum DeploymentRecords {
     /// All that are stored, in the order in which they were made.
@@ -109,9 +118,9 @@ enum DeploymentRecords {
         for key in snapshot.keys(prefix: RecordKey.deployments) {
             do throws(StorageError) {
                 guard let record = try snapshot.getBlocking(key.key) else { continue }
-                guard let outer = try? BSON.read(record.value),
+                guard let outer = try? BSON.read(record.value, options: .records),
                     let bytes = try StoredBytes.read(outer, store),
-                    let document = try? BSON.read(bytes),
+                    let document = try? BSON.read(bytes, options: .records),
                     let deployment = deployment(document, options)
                 else {
                     damage.append("a deployment cannot be read")
@@ -134,8 +143,14 @@ enum DeploymentRecords {
     static func put(
         _ deployment: Deployment, in store: WasmdStorage.Store, on loop: EventLoop
     ) async throws {
-        let contents = try await StoredBytes.write(
-            try BSON.write(document(deployment)), store, on: loop)
+        let bytes: [UInt8]
+        do {
+            bytes = try BSON.write(document(deployment))
+        } catch {
+            // A name with a zero byte, or an integer beyond 64 bits.
+            throw SupervisorError.node(DocumentFault("", expected: "what can be stored: \(error)"))
+        }
+        let contents = try await StoredBytes.write(bytes, store, on: loop)
         var blobs = contents.blobs
         for module in deployment.modules {
             blobs.append(module.digest)

@@ -72,10 +72,10 @@ public final class History: Sendable {
     ) throws(StorageError) -> Document? {
         do throws(StorageError) {
             guard let record = try snapshot.getBlocking(key) else { return nil }
-            if let document = try? BSON.read(record.value) {
+            if let document = try? BSON.read(record.value, options: .records) {
                 guard document["large"] == true, let store else { return document }
                 if let bytes = try StoredBytes.read(document, store),
-                    let document = try? BSON.read(bytes)
+                    let document = try? BSON.read(bytes, options: .records)
                 {
                     return document
                 }
@@ -232,7 +232,7 @@ public final class History: Sendable {
     func bytes(_ output: OutputFile, on loop: EventLoop) async throws -> [UInt8]? {
         let key = RecordKey.output(output.key.deployment, output.key.module, output.key.file)
         guard let record = try await store.get(key, on: loop),
-            let document = try? BSON.read(record.value)
+            let document = try? BSON.read(record.value, options: .records)
         else { return nil }
         if case .bytes(let bytes)? = document["bytes"] { return bytes }
         let store = store

@@ -69,12 +69,20 @@ extension Supervisor {
                 document["result"]?.stringValue ?? document["error"]?.stringValue ?? "no reason"
             throw RunFault.next("\(callee) refused (\(status.code)): \(text)")
         }
-        if let result = document["result"], result != .null { return result }
+        if let result = document["result"], result != .null { return Self.storable(result) }
         guard let url = document["resultUrl"]?.stringValue else {
             throw RunFault.next(
                 "\(callee) returned neither 'result' nor 'resultUrl' (\(status.code))")
         }
         return .string(url)
+    }
+
+    /// A result as an entry can have it: as a text of JSON if BSON has no such names or numbers.
+    private static func storable(_ result: Document) -> Document {
+        guard result.stringValue == nil,
+            (try? BSON.write(.object([.init("result", result)]))) == nil
+        else { return result }
+        return .string(String(decoding: JSONWriter.write(result), as: UTF8.self))
     }
 
     private static func request(

@@ -15,6 +15,16 @@ struct Refusal: Error {
     var allow: String?
     var retryAfter: Int?
     var challenge: String?
+    /// Whether the body has a member `error`. The original orchestrator takes one for the end of a
+    /// chain, and asks again where there is none.
+    var isFinal = true
+
+    /// There is no entry of the run: not yet, or none at all.
+    static var noEntry: Refusal {
+        var refusal = Refusal(.notFound, "no matching entry in history")
+        refusal.isFinal = false
+        return refusal
+    }
 
     init(_ refusal: AccessRefusal) {
         status = refusal.status
@@ -77,11 +87,11 @@ struct Refusal: Error {
         if let pause { try head.fields.append("Retry-After", "\(pause)") }
         if let challenge { try head.fields.append("WWW-Authenticate", challenge) }
         if let allow { try head.fields.append("Allow", allow) }
-        try await response.respond(
-            json: .object([
-                .init("error", .string(message)), .init("result", .string(message)),
-                .init("status", "error"),
-            ]), head, on: loop)
+        var members: [Document.Member] = []
+        if isFinal { members.append(.init("error", .string(message))) }
+        members.append(.init("result", .string(message)))
+        members.append(.init("status", "error"))
+        try await response.respond(json: .object(members), head, on: loop)
     }
 }
 

@@ -42,7 +42,7 @@ extension SupervisorSurface {
         // Subscribed before the look, so that no end is missed.
         let source = LineSource(supervisor.lines.subscribe(recent: 1000))
         guard supervisor.pending[id] != nil || supervisor.history[id] != nil else {
-            throw Refusal(.notFound, "no matching entry in history")
+            throw Refusal.noEntry
         }
         let events = try await response.events()
         if let url {

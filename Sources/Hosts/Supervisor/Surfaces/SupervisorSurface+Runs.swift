@@ -26,7 +26,7 @@ extension SupervisorSurface {
         if module.scope.isFull {
             throw SupervisorError.tooMany("\(module.scope.waitingCount) runs of '\(name)' wait")
         }
-        let arguments = Self.arguments(request)
+        let arguments = try Self.arguments(request)
         let files = try await files(request)
         var call = RunCall(
             deployment: deployment, module: module, function: function,
@@ -103,15 +103,19 @@ extension SupervisorSurface {
     }
 
     /// The parameters of the query; the first of those with the same name.
-    private static func arguments(_ request: ServerRequest) -> [RunEntry.Text] {
+    ///
+    /// Names are members of the entry, which is stored: they are compared as they are there, after
+    /// malformed UTF-8 is repaired, and have no zero byte.
+    private static func arguments(_ request: ServerRequest) throws(Refusal) -> [RunEntry.Text] {
         var seen: Set<Name> = []
         var arguments: [RunEntry.Text] = []
-        for (name, value) in Query(request.target.query).parameters
-        where seen.insert(Name(utf8: name)).inserted {
-            arguments.append(
-                .init(
-                    name: String(decoding: name, as: UTF8.self),
-                    text: String(decoding: value, as: UTF8.self)))
+        for (bytes, value) in Query(request.target.query).parameters {
+            guard !bytes.contains(0) else {
+                throw Refusal(.badRequest, "the name of an argument has a zero byte")
+            }
+            let name = String(decoding: bytes, as: UTF8.self)
+            guard seen.insert(Name(name)).inserted else { continue }
+            arguments.append(.init(name: name, text: String(decoding: value, as: UTF8.self)))
         }
         return arguments
     }

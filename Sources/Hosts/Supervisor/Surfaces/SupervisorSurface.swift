@@ -207,7 +207,7 @@ public final class SupervisorSurface: Surface {
         _ id: String, _ response: ServerResponse, _ loop: EventLoop
     ) async throws {
         guard let entry = supervisor.history[id] else {
-            throw Refusal(.notFound, "no matching entry in history")
+            throw Refusal.noEntry
         }
         // What the entry says of the run is no failure of this request.
         let isRight = supervisor.options.usesRightStatuses
