@@ -65,7 +65,9 @@ import WasmdWasmiot
                 let answer = try await house.send(method, path)
                 #expect(answer.status == status, "\(method) \(path)")
                 #expect(answer.json["status"] == "error")
-                #expect(answer.json["error"] == answer.json["result"])
+                // Where there is no entry yet, the original orchestrator waits only without `error`.
+                let hasEntry = path != "/request-history/none"
+                #expect(answer.json["error"] == (hasEntry ? answer.json["result"] : nil))
                 if status == 405 { #expect(answer.field("allow") != nil) }
             }
             let options = try await house.send(.options, "/health")

@@ -180,7 +180,8 @@ import WasmdSupervisor
             #expect(history.json.arrayValue?.count == 2, "\(history.text)")
             let list = try await house.send(.get, "/deploy")
             let count = known.withLock { $0 }
-            #expect(list.json["deployments"]?.arrayValue?.count == count + 1)
+            // The list is deeper than readers of JSON go here.
+            #expect(list.text.split(separator: "\"deploymentId\":").count == count + 2)
         }
     }
 }
