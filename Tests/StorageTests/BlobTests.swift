@@ -43,6 +43,28 @@ import WasmdDigests
         #expect(try store.blobs.get(pin.digest) == [1, 2, 3, 4, 5])
     }
 
+    /// Who has stored a blob can reference it, also while others store the same.
+    @Test func theSameBlobAtTheSameTime() throws {
+        let disk = MemoryDisk()
+        let store = try Store(folder: [], PowerCutTests.options(), disk)
+        let first = try store.blobs.put([1, 2, 3])
+        // A second writer has its name, and its folder is not synced yet.
+        store.core.ledger.appears(first.digest)
+        try store.core.ledger.reference([first.digest]) { _ in true }
+        store.core.ledger.appeared(first.digest)
+        store.core.ledger.release([first.digest])
+        let digest = first.digest
+        _ = consume first
+        // Without pins and references it is not known to be durable any more.
+        store.core.ledger.appears(digest)
+        #expect(throws: StorageError.noBlob(digest)) {
+            try store.core.ledger.reference([digest]) { _ in true }
+        }
+        #expect(store.blobs.pin(digest) == nil)
+        store.core.ledger.appeared(digest)
+        #expect(store.blobs.pin(digest) != nil)
+    }
+
     /// A writer that is dropped, or was being used when the process ended, leaves nothing.
     @Test func unfinishedBlobs() throws {
         let disk = MemoryDisk()

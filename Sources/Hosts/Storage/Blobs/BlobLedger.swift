@@ -12,6 +12,9 @@ final class BlobLedger: Sendable {
         var unused: Set<SHA256.Digest> = []
         /// Blobs that have their name, which is not durable yet.
         var appearing: Set<SHA256.Digest> = []
+        /// Blobs with pins whose name is durable: who writes the same one again replaces it by
+        /// another with the same bytes, so that it is there whichever of both a crash leaves.
+        var durable: Set<SHA256.Digest> = []
     }
 
     fileprivate let state: Mutex<State>
@@ -49,7 +52,9 @@ final class BlobLedger: Sendable {
     }
 
     private static func noteIfUnused(_ digest: SHA256.Digest, in state: inout State) {
-        if state.counts[digest] == nil, state.pins[digest] == nil { state.unused.insert(digest) }
+        guard state.counts[digest] == nil, state.pins[digest] == nil else { return }
+        state.unused.insert(digest)
+        state.durable.remove(digest)
     }
 
     /// Whether blobs lost their last reference or pin since `takeUnused`.
@@ -67,14 +72,27 @@ final class BlobLedger: Sendable {
 
     /// Notes that a blob gets its name now; until `appeared` it cannot be referenced.
     func appears(_ digest: SHA256.Digest) {
-        state.withLock { if $0.counts[digest] == nil { $0.appearing.insert(digest) } }
+        state.withLock { state in
+            guard state.counts[digest] == nil, !state.durable.contains(digest) else { return }
+            state.appearing.insert(digest)
+        }
     }
 
-    /// The blob is durable.
-    func appeared(_ digest: SHA256.Digest) { state.withLock { _ = $0.appearing.remove(digest) } }
+    /// The blob, which is pinned, is durable.
+    func appeared(_ digest: SHA256.Digest) {
+        state.withLock { state in
+            state.appearing.remove(digest)
+            state.durable.insert(digest)
+        }
+    }
 
-    func isAppearing(_ digest: SHA256.Digest) -> Bool {
-        state.withLock { $0.appearing.contains(digest) }
+    /// Whether a blob that has its name, and is pinned, is durable.
+    func isDurable(_ digest: SHA256.Digest) -> Bool {
+        state.withLock { state in
+            guard !state.appearing.contains(digest) else { return false }
+            state.durable.insert(digest)
+            return true
+        }
     }
 
     func pin(_ digest: SHA256.Digest) {

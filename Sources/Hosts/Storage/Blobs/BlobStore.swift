@@ -53,8 +53,11 @@ public final class BlobStore: Sendable {
     public func pin(_ digest: SHA256.Digest) -> BlobPin? {
         let pin = BlobPin(digest, core.ledger)
         let folder = core.folder
-        guard !core.ledger.isAppearing(digest) else { return nil }
-        return folder.files.exists(folder.blobs.descriptor, Self.name(digest)) ? pin : nil
+        // In this order: what appears meanwhile is noted before it has its name.
+        guard folder.files.exists(folder.blobs.descriptor, Self.name(digest)),
+            core.ledger.isDurable(digest)
+        else { return nil }
+        return pin
     }
 
     /// Opens a blob.
