@@ -66,6 +66,13 @@ EXPORT(stateful_fibo) i64 stateful_fibo(void) {
 }
 
 EXPORT(fail) i64 fail(void) { __builtin_trap(); }
+
+__attribute__((import_module("sys"), import_name("delay"))) void delay(int);
+
+EXPORT(slow) i64 slow(void) {
+    delay(300);
+    return 7;
+}
 #endif
 
 #ifdef CAMERA
