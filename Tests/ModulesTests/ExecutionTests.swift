@@ -84,6 +84,24 @@ import WasmdWasmiot
         }
     }
 
+    /// A device that has begun a run is asked to end it.
+    @Test func devicesEndRunsOfCancelledExecutions() throws {
+        try ModulesHouse.openWithDevices(["a"]) { house, supervisors, _ in
+            _ = try await house.deploy(Self.step)
+            supervisors[0].state.withLock { $0.holdsEntries = true }
+            let id = try await begin(house, #"{"param0":7}"#)
+            for _ in 0..<500 where supervisors[0].state.withLock({ $0.heldEntries == 0 }) {
+                try await house.loop.sleep(for: .milliseconds(10))
+            }
+            #expect(try await house.send(.delete, "/executions/\(id)").status == 202)
+            #expect(try await end(house, id)["status"] == "cancelled")
+            for _ in 0..<500 where supervisors[0].state.withLock({ $0.cancelled.isEmpty }) {
+                try await house.loop.sleep(for: .milliseconds(10))
+            }
+            #expect(supervisors[0].state.withLock { $0.cancelled.count } == 1)
+        }
+    }
+
     /// Two steps: the first runs again and again until its result is large, then the second.
     @Test func workflowsThatBranchAndLoop() throws {
         try ModulesHouse.openWithDevices(["a", "b"]) { house, supervisors, ids in

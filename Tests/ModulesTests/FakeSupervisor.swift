@@ -28,6 +28,11 @@ final class FakeSupervisor: Sendable {
         var held: [String] = []
         var released: [String: String] = [:]
         var deleted: [String] = []
+        /// Whether entries are not answered, and how often one was asked for then.
+        var holdsEntries = false
+        var heldEntries = 0
+        /// Runs that were cancelled, by their entries' ids.
+        var cancelled: [String] = []
         /// Runs wait this long.
         var runTime = Duration.zero
     }
@@ -123,7 +128,15 @@ final class FakeSupervisor: Sendable {
             try await json(
                 response, .object([.init("status", fails ? "error" : "success")]),
                 fails ? .internalServerError : .ok)
+        case "request-history" where request.method == .delete:
+            state.withLock { $0.cancelled.append(words.last ?? "") }
+            try await json(response, .object([.init("status", "success")]), .accepted)
         case "request-history":
+            let holds = state.withLock { state in
+                if state.holdsEntries { state.heldEntries += 1 }
+                return state.holdsEntries
+            }
+            if holds { try await request.loop.sleep(for: .seconds(60)) }
             let entry = state.withLock { state -> Document? in
                 if state.delays > 0 {
                     state.delays -= 1

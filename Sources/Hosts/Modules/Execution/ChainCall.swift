@@ -154,7 +154,12 @@ extension Orchestrator {
             }
             execution.note(link: link)
             // A finished run without a value names its own entry.
-            answer = try await fetch(link, on: loop)
+            do {
+                answer = try await fetch(link, on: loop)
+            } catch {
+                if execution.isCancelled { cancelRun(link, on: loop) }
+                throw error
+            }
             if let next = answer.json, next["result"] == .null, next["success"] == .boolean(true) {
                 return Self.final(.null, next)
             }
@@ -201,6 +206,16 @@ extension Orchestrator {
             }
             tries += 1
             try await loop.sleep(for: options.retryDelay)
+        }
+    }
+
+    /// Asks the device of a run to end it. Devices of the original do not know the request, which
+    /// costs them nothing.
+    private func cancelRun(_ link: String, on loop: EventLoop) {
+        guard isOurs(link, on: loop) else { return }
+        // Not a part of what was cancelled.
+        loop.spawn { [self] in
+            _ = try? await client(loop, options.healthTimeout).send(.delete, link)
         }
     }
 

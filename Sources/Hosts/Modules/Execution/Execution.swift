@@ -108,6 +108,9 @@ final class Execution: Sendable {
         if isCancelled { cancel() }
     }
 
+    /// Whether it was asked to end.
+    var isCancelled: Bool { state.withLock { $0.isCancelled } }
+
     /// Asks it to end.
     ///
     /// - Returns: false if it has ended.
