@@ -65,9 +65,12 @@ final class BlobLedger: Sendable {
         }
     }
 
-    /// Notes that a blob gets its name now; until `appeared` it cannot be referenced.
-    func appears(_ digest: SHA256.Digest) {
-        state.withLock { if $0.counts[digest] == nil { $0.appearing.insert(digest) } }
+    /// Notes that a blob gets its name now; until `appeared` it cannot be referenced. One that is
+    /// there already is durable, and stays so while another writer of the same bytes replaces it.
+    func appears(_ digest: SHA256.Digest, exists: () -> Bool) {
+        state.withLock { state in
+            if state.counts[digest] == nil, !exists() { state.appearing.insert(digest) }
+        }
     }
 
     /// The blob is durable.

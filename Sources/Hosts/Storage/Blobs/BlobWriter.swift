@@ -113,7 +113,7 @@ public final class BlobWriter: Sendable {
         try core.syncing(BlobStore.path(name)) { () throws(SystemError) in
             try file.files.datasync(file.descriptor)
         }
-        core.ledger.appears(digest)
+        core.ledger.appears(digest) { folder.files.exists(folder.blobs.descriptor, final) }
         // One that is there is replaced: it may be damaged.
         try writing(BlobStore.path(final)) { () throws(SystemError) in
             try folder.files.rename(folder.blobs.descriptor, name, to: final)
