@@ -1,4 +1,5 @@
 import Testing
+import WasmSystem
 import WasmdDigests
 
 @testable import WasmdStorage
