@@ -1,4 +1,5 @@
 import Testing
+import WasmSystem
 import WasmdDigests
 
 @testable import WasmdStorage
@@ -63,6 +64,27 @@ import WasmdDigests
         #expect(store.blobs.pin(digest) == nil)
         store.core.ledger.appeared(digest)
         #expect(store.blobs.pin(digest) != nil)
+    }
+
+    /// Writers of the same new bytes do not hinder each other from referencing them.
+    @Test func theSameBytesAtTheSameTime() throws {
+        let disk = MemoryDisk()
+        let store = try Store(folder: [], PowerCutTests.options(), disk)
+        runOnThreads(8) {
+            for index in 0..<50 {
+                do throws(StorageError) {
+                    let pin = try store.blobs.put([UInt8](repeating: UInt8(index), count: 1000))
+                    var transaction = Transaction()
+                    transaction.put([UInt8(index)], [1], blobs: [pin.digest])
+                    try store.commitBlocking(transaction)
+                    withExtendedLifetime(pin) {}
+                } catch {
+                    Issue.record(error)
+                    return
+                }
+            }
+        }
+        #expect(try store.blobs.list().count == 50)
     }
 
     /// A writer that is dropped, or was being used when the process ended, leaves nothing.

@@ -133,7 +133,7 @@ extension SupervisorSurface {
     private static let schemas: [Document.Member] = [
         .init(
             "DeviceError",
-            APISchema.object(["status": text, "result": text, "error": text])),
+            APISchema.object(["status": text, "result": text, "error?": text])),
         .init("Success", APISchema.object(["status": text, "deploymentId?": text])),
         .init(
             "Health",
