@@ -270,7 +270,7 @@ import Testing
             let result = try run(
                 "/usr/bin/env",
                 [
-                    "timeout", "--preserve-status", "--kill-after=30", "--signal=\(signal)", "1.5",
+                    "timeout", "--preserve-status", "--kill-after=30", "--signal=\(signal)", "5",
                     Wasmd.path, "run", "--profile", "\(folder.path)/\(name).json", "--coverage",
                     "\(folder.path)/\(name).lcov", "--flamegraph", "\(folder.path)/\(name).svg",
                     "--coredump", "\(folder.path)/\(name).core", file,

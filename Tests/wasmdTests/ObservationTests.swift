@@ -88,7 +88,7 @@ import Testing
         let result = try run(
             "/usr/bin/env",
             [
-                "timeout", "--preserve-status", "--kill-after=30", "--signal=INT", "2",
+                "timeout", "--preserve-status", "--kill-after=30", "--signal=INT", "5",
                 Wasmd.path, "run",
                 "--flamegraph", "\(folder.path)/out.svg", file,
             ])
