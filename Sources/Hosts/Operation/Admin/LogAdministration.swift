@@ -36,7 +36,7 @@ struct LogAdministration: Sendable {
         _ request: RoutedRequest, _ recent: Int, _ filter: LineFilter
     ) async throws {
         let events = try await request.response.events()
-        let source = LineSource(house.runs.log.subscribe(recent: recent))
+        let source = FeedReader(house.runs.log.subscribe(recent: recent))
         var silent = 0
         while !house.readiness.has(.stopping) {
             let loop = request.loop
@@ -83,20 +83,5 @@ private struct LineFilter: Sendable {
             runs.active[line.run]?.moduleName
             ?? runs.records.lastElement { $0.id == line.run }?.moduleName
         return line.document(module: name)
-    }
-}
-
-/// A subscription of one task, which waits for a time only.
-private final class LineSource: @unchecked Sendable {
-    // Used by one task of one loop at a time: `next` waits for the task that it starts.
-    private var subscription: FeedSubscription<LogLine>
-
-    init(_ subscription: FeedSubscription<LogLine>) { self.subscription = subscription }
-
-    /// The next lines; nil if there are none until a time.
-    func next(
-        until deadline: LoopInstant, on loop: EventLoop
-    ) async throws -> FeedSubscription<LogLine>.Batch? {
-        try await loop.withDeadline(deadline) { [self] in await subscription.next() }
     }
 }

@@ -40,7 +40,7 @@ extension SupervisorSurface {
         of id: String, _ url: String?, _ response: ServerResponse, _ loop: EventLoop
     ) async throws {
         // Subscribed before the look, so that no end is missed.
-        let source = LineSource(supervisor.lines.subscribe(recent: 1000))
+        let source = FeedReader(supervisor.lines.subscribe(recent: 1000))
         guard supervisor.pending[id] != nil || supervisor.history[id] != nil else {
             throw Refusal.noEntry
         }
@@ -82,7 +82,7 @@ extension SupervisorSurface {
 
     /// The lines and ends of all runs, until the client goes.
     func allEvents(_ response: ServerResponse, _ loop: EventLoop) async throws {
-        let source = LineSource(supervisor.lines.subscribe())
+        let source = FeedReader(supervisor.lines.subscribe())
         let events = try await response.events()
         var silent = 0
         while !supervisor.isStopping {
@@ -126,22 +126,4 @@ extension EventSink {
         try await send(
             ServerSentEvent(type: Array(type.utf8), data: JSONWriter.write(document)))
     }
-}
-
-/// A subscription of one task, which waits for a time only.
-private final class LineSource: @unchecked Sendable {
-    // Soundness: used by one task of one loop at a time: `next` waits for the task that it starts.
-    private var subscription: FeedSubscription<ModuleLine>
-
-    init(_ subscription: FeedSubscription<ModuleLine>) { self.subscription = subscription }
-
-    /// The next lines; nil if there are none until a time.
-    func next(
-        until deadline: LoopInstant, on loop: EventLoop
-    ) async throws -> FeedSubscription<ModuleLine>.Batch? {
-        try await loop.withDeadline(deadline) { [self] in await subscription.next() }
-    }
-
-    /// The lines that are there already; nil if there are none.
-    func nextNow() -> FeedSubscription<ModuleLine>.Batch? { subscription.nextNow() }
 }
