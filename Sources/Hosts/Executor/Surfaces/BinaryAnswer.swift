@@ -20,17 +20,8 @@ enum BinaryAnswer {
             facts, type: Array("application/wasm".utf8), boundary: boundary)
         guard !parts.isEmpty else { return try await response.respond(head) }
         let bytes = try await executor.bytes(record, on: request.loop)
-        if parts == [.file(0..<facts.size)] { return try await response.respond(head, bytes) }
-        var body: [UInt8] = []
-        for part in parts {
-            switch part {
-            case .bytes(let more): body += more
-            case .file(let range):
-                guard let end = Int(exactly: range.upperBound), end <= bytes.count,
-                    let start = Int(exactly: range.lowerBound)
-                else { throw Failure(.internalServerError, "the stored module is shorter") }
-                body += bytes[start..<end]
-            }
+        guard let body = parts.body(from: bytes) else {
+            throw Failure(.internalServerError, "the stored module is shorter")
         }
         try await response.respond(head, body)
     }

@@ -196,6 +196,23 @@ public enum FileBodyPart: Equatable, Sendable {
 }
 
 extension [FileBodyPart] {
+    /// The body, from the whole content of the file; nil if that is shorter than a range.
+    public func body(from content: [UInt8]) -> [UInt8]? {
+        if self == [.file(0..<UInt64(content.count))] { return content }
+        var body: [UInt8] = []
+        for part in self {
+            switch part {
+            case .bytes(let bytes): body += bytes
+            case .file(let range):
+                guard let start = Int(exactly: range.lowerBound),
+                    let end = Int(exactly: range.upperBound), end <= content.count
+                else { return nil }
+                body += content[start..<end]
+            }
+        }
+        return body
+    }
+
     /// The length of the body.
     public var byteCount: UInt64 {
         reduce(0) { sum, part in

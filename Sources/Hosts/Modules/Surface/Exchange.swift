@@ -79,17 +79,10 @@ struct Exchange: Sendable {
         try addOrigin(to: &head)
         guard !parts.isEmpty else { return try await response.respond(head) }
         let source = try await source(file, module, store)
-        var length = 0
-        for part in parts {
-            switch part {
-            case .bytes(let more): length += more.count
-            case .file(let range): length += Int(clamping: range.upperBound - range.lowerBound)
-            }
-        }
-        if case .memory(let bytes) = source, parts.count == 1, length == bytes.count {
+        if case .memory(let bytes) = source, parts == [.file(0..<facts.size)] {
             return try await response.respond(head, bytes)
         }
-        try response.begin(head, length: .bytes(UInt64(clamping: length)))
+        try response.begin(head, length: .bytes(parts.byteCount))
         if request.method != .head {
             for part in parts {
                 switch part {

@@ -38,17 +38,8 @@ extension SupervisorSurface {
         guard let bytes = try await supervisor.history.bytes(output, on: request.loop),
             bytes.count == output.size
         else { throw Refusal(missing, "the file was replaced meanwhile: ask again") }
-        if parts == [.file(0..<facts.size)] { return try await response.respond(head, bytes) }
-        var body: [UInt8] = []
-        for part in parts {
-            switch part {
-            case .bytes(let more): body += more
-            case .file(let range):
-                guard let end = Int(exactly: range.upperBound), end <= bytes.count,
-                    let start = Int(exactly: range.lowerBound)
-                else { throw Refusal(.internalServerError, "the stored file is shorter") }
-                body += bytes[start..<end]
-            }
+        guard let body = parts.body(from: bytes) else {
+            throw Refusal(.internalServerError, "the stored file is shorter")
         }
         try await response.respond(head, body)
     }
