@@ -14,13 +14,8 @@ struct CodeSurface: Sendable {
     static func make(_ executor: Executor) -> RoutedSurface {
         let surface = CodeSurface(executor: executor)
         return RoutedSurface(
-            "code", [.init(table[0], surface.list), .init(table[1], surface.show)]
-        ) { requester in
-            guard requester.tenant != nil else { return nil }
-            return APIFailure(
-                .forbidden,
-                "the admin interface is the whole server's: use a token without a tenant")
-        }
+            "code", [.init(table[0], surface.list), .init(table[1], surface.show)],
+            refusing: AdminSurface.refusal)
     }
 
     @Sendable private func list(_ request: RoutedRequest) async throws {

@@ -1,3 +1,4 @@
+import WasmdDiscovery
 import WasmdDocuments
 import WasmdEventLoop
 import WasmdGuests
@@ -34,6 +35,8 @@ protocol OpenService: Sendable {
     func follow(_ settings: DaemonSettings)
     /// Starts what it does by itself. Its listeners serve already.
     func start(on loop: EventLoop) async throws
+    /// Advertises itself in the local network and looks for others. On the loop of the discovery.
+    func join(_ discovery: LocalDiscovery)
 }
 
 extension OpenService {
@@ -87,7 +90,7 @@ struct OpenServices: Sendable {
 
     func start(on loop: EventLoop) async throws {
         for service in all { try await service.start(on: loop) }
-        discovery?.start(all.compactMap { $0 as? any DiscoverableService }, on: loop)
+        discovery?.start(all, on: loop)
     }
 
     /// Tells others that the server ends.

@@ -18,12 +18,6 @@ struct DiscoverySection: Sendable, Equatable {
     }
 }
 
-/// A host that others find in the local network, or that finds them.
-protocol DiscoverableService: Sendable {
-    /// Advertises itself and looks for others. On the loop of the discovery.
-    func join(_ discovery: LocalDiscovery)
-}
-
 /// The multicast DNS of a daemon, one for all its hosts.
 ///
 /// Made before the process restricts itself, since it makes sockets.
@@ -40,7 +34,7 @@ final class DiscoveryService: @unchecked Sendable {
     }
 
     /// Lets the services join. Without multicast there is a warning, and the server serves.
-    func start(_ services: [any DiscoverableService], on loop: EventLoop) {
+    func start(_ services: [any OpenService], on loop: EventLoop) {
         do throws(LoopError) {
             let discovery = try LocalDiscovery(sockets, on: loop)
             self.discovery = discovery

@@ -74,9 +74,7 @@ private struct OpenOrchestrator: OpenService {
             ServeMessages.write("warning: \(printable(initFolder.text)): \(printable("\(error)"))")
         }
     }
-}
 
-extension OpenOrchestrator: DiscoverableService {
     func join(_ discovery: LocalDiscovery) {
         DiscoveredDevices(orchestrator).begin(
             discovery, service: AdvertisedService(orchestrator: address))

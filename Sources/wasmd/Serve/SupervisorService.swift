@@ -162,9 +162,7 @@ private struct OpenSupervisor: OpenService {
             }
         }
     }
-}
 
-extension OpenSupervisor: DiscoverableService {
     func join(_ discovery: LocalDiscovery) {
         let name = supervisor.options.name
         guard let service = AdvertisedService(supervisor: name, listener: address) else { return }

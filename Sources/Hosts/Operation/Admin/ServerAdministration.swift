@@ -80,7 +80,7 @@ struct ServerAdministration: Sendable {
                 ])),
         ]
         if let resident = CurrentProcess.residentMemory {
-            members.insert(.init("resident_bytes", .number(resident)), at: 3)
+            members.append(.init("resident_bytes", .number(resident)))
         }
         return .object(members + house.services())
     }
