@@ -112,7 +112,13 @@ struct Daemon {
                 try await server.serve(bound.sockets, on: group.loops)
                 servers.append(server)
                 operations.add(bound.personality.rawValue, bound.place, server)
-                ServeMessages.write("\(bound.personality.rawValue) at \(bound.place)")
+                if bound.personality != .console {
+                    ServeMessages.write("\(bound.personality.rawValue) at \(bound.place)")
+                }
+                if !shared.of(bound.personality).isEmpty {
+                    let page = bound.place.hasPrefix("http") ? "console" : ""
+                    ServeMessages.write("console at \(bound.place)\(page)")
+                }
             }
             if let server = try await operations.serveSocket(
                 shared.all + [ModuleSurface(executor)], serverOptions, on: group.loops)
