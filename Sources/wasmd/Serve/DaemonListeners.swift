@@ -25,14 +25,18 @@ struct DaemonListeners: Sendable {
         var bound: [Bound] = []
         for (number, name) in ServiceManager.sockets() {
             let personality = DaemonSettings.Personality(rawValue: name) ?? .executor
+            let file = "socket \(number) of systemd"
             do throws(SystemError) {
                 let sockets = try ListeningSockets(
                     adopting: FileDescriptor(owning: number), loopCount: count)
-                try Self.check(sockets.address, personality, settings)
                 bound.append(Bound(personality: personality, wanted: nil, sockets: sockets))
             } catch {
-                throw Refusal(
-                    file: "socket \(number) of systemd", reason: "cannot listen: \(error.text)")
+                throw Refusal(file: file, reason: "cannot listen: \(error.text)")
+            }
+            if personality.takesCode, !Self.isLocal(bound[bound.count - 1].sockets.address),
+                !settings.admitsOthers
+            {
+                throw Refusal(file: file, reason: DaemonSettings.othersNeedTokens)
             }
         }
         var wanted = settings.namedListeners
@@ -52,23 +56,13 @@ struct DaemonListeners: Sendable {
         self.bound = bound
     }
 
-    /// A socket of systemd is held to the same rule as an address of the settings.
-    private static func check(
-        _ address: SystemAddress?, _ personality: DaemonSettings.Personality,
-        _ settings: DaemonSettings
-    ) throws(SystemError) {
-        let isLocal =
-            switch address {
-            case .ipv4(let bytes, _)?: bytes.first == 127
-            case .ipv6(let bytes, _)?:
-                bytes.dropLast().allSatisfy { $0 == 0 } && bytes.last == 1
-            case .unix?: true
-            case nil: false
-            }
-        let common = settings.common
-        guard
-            isLocal || common.isInsecure || !common.tokens.isEmpty
-                || !common.access.trusted.isEmpty || !personality.takesCode
-        else { throw .acces }
+    /// Whether only this machine can reach it.
+    private static func isLocal(_ address: SystemAddress?) -> Bool {
+        switch address {
+        case .ipv4(let bytes, _)?: bytes.first == 127
+        case .ipv6(let bytes, _)?: bytes.dropLast().allSatisfy { $0 == 0 } && bytes.last == 1
+        case .unix?: true
+        case nil: false
+        }
     }
 }

@@ -107,21 +107,26 @@ struct DaemonSettings: Sendable, Equatable {
                         text: "'\(address)' is named twice"))
             }
             seen.append(address)
-            guard listener.personality.takesCode, !address.isLocal, !common.isInsecure,
-                common.tokens.isEmpty, common.access.trusted.isEmpty
-            else { continue }
+            guard listener.personality.takesCode, !address.isLocal, !admitsOthers else { continue }
             problems.append(
                 SettingsProblem(
                     path: listener.personality.setting,
                     place: place(listener.personality.setting),
-                    text: """
-                        '\(address)' can be reached by others, who could store and run modules: \
-                        add [[tokens]] ('wasmd token' makes one) or 'trust', or say \
-                        'insecure = true' (--insecure)
-                        """))
+                    text: "'\(address)' \(Self.othersNeedTokens)"))
         }
         return problems
     }
+
+    /// Whether addresses may be open beyond loopback on which code can be stored or run.
+    var admitsOthers: Bool {
+        common.isInsecure || !common.tokens.isEmpty || !common.access.trusted.isEmpty
+    }
+
+    /// What is said of an address that may not.
+    static let othersNeedTokens = """
+        can be reached by others, who could store and run modules: add [[tokens]] \
+        ('wasmd token' makes one) or 'trust', or say 'insecure = true' (--insecure)
+        """
 }
 
 extension SocketAddress {
