@@ -96,10 +96,12 @@ let SYS_epoll_pwait2 = 441
 #if arch(x86_64)
     let SYS_futex = 202
     let SYS_prctl = 157
+    let SYS_ioctl = 16
     let SYS_seccomp = 317
 #elseif arch(arm64)
     let SYS_futex = 98
     let SYS_prctl = 167
+    let SYS_ioctl = 29
     let SYS_seccomp = 277
 #else
     #error("the number of the system call futex on this processor")

@@ -61,6 +61,8 @@ enum Main {
             return try TransportCommand(arguments).perform(console)
         case .ctl:
             return try ControlCommand(arguments).perform(console)
+        case .top:
+            return try TopCommand(arguments).perform(console)
         case .token:
             return try TokenCommand(arguments).perform(console)
         case .data:

@@ -46,6 +46,7 @@ import Testing
                   serve        Serve WebAssembly programs over HTTP
                   watm         Carry connections through transports (WATM modules)
                   ctl          See and change a server that runs
+                  top          Watch a server that runs
                   token        Make a token for those who use a server
                   data         Check, compact, back up and restore a data folder
                   othismo      Keep objects that exchange messages in an image

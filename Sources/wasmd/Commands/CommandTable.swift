@@ -13,6 +13,7 @@ extension Command {
         case .serve: serve
         case .watm: watm
         case .ctl: ctl
+        case .top: top
         case .token: token
         case .data: data
         case .othismo: othismo
@@ -149,6 +150,24 @@ extension Command {
                 "wasmd ctl --server http://10.0.0.7:8080 --token-file token status",
                 "another machine"
             ),
+        ])
+
+    static let top = Command(
+        verb: .top,
+        summary: "Watch a server that runs",
+        operands: [],
+        options: [.server, .tokenFile, .count, .json, .help],
+        notes: [
+            "On a terminal one page, drawn anew each second: runs, failures and refusals a second, "
+                + "connections, memory, the modules that run most, and active runs, the longest "
+                + "first. Ctrl-C ends it. Elsewhere a line for each second.",
+            "The server is the one of the data folder wasmd-data in the current folder, or that of "
+                + "--server. A token needs the scope admin.",
+        ],
+        examples: [
+            ("wasmd top", "the server of wasmd-data"),
+            ("wasmd top --server http://10.0.0.7:8080 --token-file token", "another machine"),
+            ("wasmd top --count 60 --json > load.json", "a minute, for programs"),
         ])
 
     static let token = Command(
@@ -567,6 +586,7 @@ extension Option {
     static let profileForm = Option(
         "form", value: "FORM", .word(.profileForms),
         help: "profile: 'flamegraph' (SVG, the default) or 'firefox' for profiler.firefox.com")
+    static let count = Option("count", value: "N", help: "End after N seconds")
     static let undo = Option("undo", help: "drain: end it")
     static let onServer = Option(
         "on-server",

@@ -56,15 +56,7 @@ struct ControlOptions {
         if verb != .run, words.count > verb.operands.count {
             throw .unexpectedOperand(words[verb.operands.count].text, .ctl)
         }
-        if let word = arguments.word(of: .server) {
-            guard let server = ControlServer(word) else {
-                throw .invalidValue(
-                    word.text, of: Option.server.flag, expected: ControlServer.expected, .ctl)
-            }
-            self.server = server
-        } else {
-            server = .default
-        }
+        server = try ControlServer(arguments)
         tokenFile = arguments.word(of: .tokenFile)
         printsJSON = arguments.has(.json)
         follows = arguments.has(.follow)
@@ -99,6 +91,19 @@ enum ControlServer: Equatable {
 
     static let expected = "http://HOST:PORT, unix:PATH, or a data folder"
     static let `default` = ControlServer.socket(Array("wasmd-data/wasmd.sock".utf8))
+
+    /// What `--server` names.
+    init(_ arguments: ParsedArguments) throws(UsageError) {
+        guard let word = arguments.word(of: .server) else {
+            self = .default
+            return
+        }
+        guard let server = ControlServer(word) else {
+            throw .invalidValue(
+                word.text, of: Option.server.flag, expected: Self.expected, arguments.verb)
+        }
+        self = server
+    }
 
     init?(_ word: Word) {
         let text = word.text

@@ -4,7 +4,7 @@ import WasmdGuests
 /// What `wasmd ctl` prints for people. All texts of a server are made harmless: names, logs and
 /// messages come from modules and clients.
 enum ControlReport {
-    private static func text(_ value: Document?) -> String {
+    static func text(_ value: Document?) -> String {
         switch value {
         case .string(let text)?: HarmlessText.text(text.utf8)
         case .null?, nil: "-"
@@ -35,7 +35,7 @@ enum ControlReport {
         for (unit, size) in [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)]
             as [(String, Int64)]
         where count >= size {
-            let tenths = count / (size / 10)
+            let tenths = count / size * 10 + count % size * 10 / size
             return "\(tenths / 10).\(tenths % 10) \(unit)"
         }
         return "\(count) B"

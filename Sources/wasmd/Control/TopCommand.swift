@@ -1,0 +1,79 @@
+import WasmSystem
+import WasmdDocuments
+
+/// `wasmd top`: what a server does, second by second, from its admin interface.
+///
+/// A terminal shows one page, drawn anew each second; anything else gets a line for each second.
+struct TopCommand {
+    let server: ControlServer
+    let tokenFile: Word?
+    let printsJSON: Bool
+    /// How many seconds are shown; nil for no end.
+    let count: Int?
+
+    init(_ arguments: ParsedArguments) throws(UsageError) {
+        server = try ControlServer(arguments)
+        tokenFile = arguments.word(of: .tokenFile)
+        printsJSON = arguments.has(.json)
+        count = try arguments.read(.count, expected: "a number from 1 on") { text in
+            Int(text).flatMap { $0 > 0 ? $0 : nil }
+        }
+    }
+
+    func perform(_ console: Console) -> Int32 {
+        do throws(Refusal) {
+            try watch(console)
+            return ExitCode.success
+        } catch {
+            if printsJSON {
+                console.output.writeLine(JSON.object(("error", error.json)).text)
+            } else {
+                console.complain(error.text)
+            }
+            return ExitCode.refused
+        }
+    }
+
+    private func watch(_ console: Console) throws(Refusal) {
+        let client = try ControlClient(server, tokenFile: tokenFile)
+        let isTerminal = Kernel.isTerminal(Kernel.standardOutput) && !printsJSON
+        var page = TopPage(server: server.text)
+        // The first look has no rates: nothing to compare it with.
+        var last = try look(client)
+        var end = SystemClock.monotonic.now
+        var shown = 0
+        while count.map({ shown < $0 }) ?? true {
+            end += 1_000_000_000
+            console.output.flush()
+            if console.output.failure != nil { return }
+            SystemClock.sleep(until: end)
+            do throws(Refusal) {
+                let now = try look(client)
+                let sample = TopSample(from: last, to: now)
+                last = now
+                page.add(sample)
+                if printsJSON {
+                    console.output.writeLine(sample.document.text)
+                } else if isTerminal {
+                    let size = Kernel.terminalSize(Kernel.standardOutput) ?? (24, 80)
+                    console.output.write(page.screen(rows: size.rows, columns: size.columns))
+                } else {
+                    if shown.isMultiple(of: 20) { console.output.writeLine(TopPage.heading) }
+                    console.output.writeLine(sample.line)
+                }
+            } catch {
+                // It may be starting again, and that is worth seeing.
+                guard isTerminal else { throw error }
+                console.output.write(page.absence(error.reason))
+            }
+            shown += 1
+        }
+    }
+
+    private func look(_ client: ControlClient) throws(Refusal) -> TopReading {
+        TopReading(
+            status: try client.json(.get, "/admin/status"),
+            modules: try client.json(.get, "/admin/modules?limit=1000")["items"]?.arrayValue ?? [],
+            active: try client.json(.get, "/admin/runs")["active"]?.arrayValue ?? [])
+    }
+}

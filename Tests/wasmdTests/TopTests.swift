@@ -1,0 +1,115 @@
+import Testing
+import WasmdDocuments
+
+@testable import wasmd
+
+/// `wasmd top`: rates of two readings, its page, and the command beside a server.
+@Suite(.serialized) struct TopTests {
+    private func reading(
+        process: Int64 = 7, uptime: Double, ended: Int64, failed: Int64 = 0,
+        modules: [(id: String, runs: Int64)] = [], active: [Document] = []
+    ) -> TopReading {
+        TopReading(
+            status: .object([
+                .init("version", "1.2.3"), .init("process", .integer(process)),
+                .init("uptime_seconds", .double(uptime)), .init("reasons", .array([])),
+                .init(
+                    "runs",
+                    .object([
+                        .init("running", .integer(Int64(active.count))),
+                        .init("waiting", .integer(0)), .init("ended", .integer(ended)),
+                        .init("failed", .integer(failed)), .init("refused", .integer(0)),
+                    ])),
+                .init("resident_bytes", .integer(3 << 20)),
+            ]),
+            modules: modules.map { module in
+                .object([
+                    .init("id", .string(module.id)), .init("runs", .integer(module.runs)),
+                    .init("failures", .integer(0)), .init("name", "n\u{1b}[31m"),
+                ])
+            }, active: active)
+    }
+
+    @Test func ratesAreOfTheTimeThatWentBy() {
+        let sample = TopSample(
+            from: reading(uptime: 10, ended: 100, modules: [("a", 60), ("b", 40)]),
+            to: reading(
+                uptime: 12, ended: 150, failed: 3, modules: [("a", 60), ("b", 50), ("c", 40)]))
+        #expect(sample.runs == 25)
+        #expect(sample.failed == 1.5)
+        // The busiest first, and none that did not run.
+        #expect(sample.modules.map(\.id) == ["c", "b"])
+        #expect(sample.modules.map(\.runs) == [20, 5])
+    }
+
+    @Test func aServerThatWasStartedAgainBeginsAtNothing() {
+        let sample = TopSample(
+            from: reading(process: 7, uptime: 900, ended: 1_000_000),
+            to: reading(process: 8, uptime: 0.5, ended: 50))
+        #expect(sample.runs == 100)
+        // A server may say anything.
+        let odd = TopSample(
+            from: reading(uptime: 5, ended: .max), to: reading(uptime: .infinity, ended: .min))
+        #expect(odd.runs == 0)
+    }
+
+    @Test func thePageFitsTheTerminalAndIsHarmless() {
+        var page = TopPage(server: "here")
+        let active = Document.object([
+            .init("id", "1"), .init("module", "m"), .init("function", "f"),
+            .init("seconds", .double(2.5)), .init("memory_bytes", .integer(65536)),
+            .init("caller", "c"),
+        ])
+        for second in 0..<70 {
+            page.add(
+                TopSample(
+                    from: reading(uptime: Double(second + 1), ended: 0),
+                    to: reading(
+                        uptime: Double(second + 2), ended: Int64(second), modules: [("a", 5)],
+                        active: [active])))
+        }
+        let lines = page.lines
+        #expect(lines.first?.hasPrefix("wasmd 1.2.3 at here, process 7, up 71.0 s") == true)
+        #expect(lines[2].hasPrefix("runs/s 69.0   failed/s 0.0   refused/s 0.0   "))
+        #expect(lines[2].hasSuffix("█"))
+        // A minute of history.
+        #expect(lines[2].filter { ("▁"..."█").contains($0) }.count == 60)
+        #expect(lines.contains { $0.contains("2.5 s") && $0.contains("64.0 KiB") })
+        let screen = page.screen(rows: 6, columns: 20)
+        #expect(!screen.contains("\u{1b}[31m"))
+        let shown = screen.split(separator: "\n", omittingEmptySubsequences: false)
+        #expect(shown.count <= 6)
+        #expect(
+            shown.allSatisfy {
+                $0.replacing("\u{1b}[K", with: "").replacing("\u{1b}[H", with: "")
+                    .replacing("\u{1b}[J", with: "").count <= 20
+            })
+    }
+
+    @Test func besideAServer() throws {
+        let folder = try TemporaryFolder()
+        let server = try ServerProcess(
+            ["--data", folder.path + "/data"], folder: folder, ready: "data in ")
+        let command = ["top", "--server", folder.path + "/data", "--count", "1"]
+        let people = try run(Wasmd.path, command)
+        #expect(people.status == 0, "\(people.error)")
+        let lines = people.output.split(separator: "\n")
+        #expect(lines.count == 2)
+        #expect(lines.first == Substring(TopPage.heading))
+        let programs = try run(Wasmd.path, command + ["--json"])
+        let document = try JSONReader.read(Array(programs.output.utf8))
+        #expect(document["runs_per_second"]?.doubleValue == 0)
+        #expect(document["status"]?["ready"] == true)
+        withExtendedLifetime(server) {}
+    }
+
+    @Test func withoutAServer() throws {
+        let result = try run(Wasmd.path, ["top", "--server", "http://127.0.0.1:1"])
+        #expect(result.status == 1)
+        #expect(result.error.contains("no server is there"))
+        #expect(result.error.contains("Start one with 'wasmd serve'"))
+        let usage = try run(Wasmd.path, ["top", "--count", "0"])
+        #expect(usage.status == 2)
+        #expect(usage.error.contains("--count"))
+    }
+}
