@@ -146,6 +146,101 @@ import WasmSystem
         if let fuel { #expect(fuel - (function.store.fuel ?? 0) == expected.fuel) }
     }
 
+    /// Large bulk operations are left and gone on with between pieces, in both directions of a copy,
+    /// and everything costs what it costs at once.
+    @Test(arguments: [nil, 0, 1, 700] as [UInt64?], [nil, 1 << 40] as [UInt64?])
+    func slicesOfBulkOperations(slice: UInt64?, fuel: UInt64?) throws {
+        let text = """
+            (memory 200)
+            (table $t 400000 funcref)
+            (data $d "\(String(repeating: "0123456789", count: 120_000))")
+            (func $f)
+            (elem declare func $f)
+            (func $sum (result i64) (local $at i32) (local $sum i64)
+              (loop $l
+                (local.set $sum (i64.add
+                  (i64.mul (local.get $sum) (i64.const 31)) (i64.load (local.get $at))))
+                (br_if $l (i32.lt_u
+                  (local.tee $at (i32.add (local.get $at) (i32.const 4096)))
+                  (i32.const 13000000))))
+              (local.get $sum))
+            (func $nothing)
+            (func (export "run") (result i64 i64 i64 i32)
+              (memory.fill (i32.const 5) (i32.const 0x5a) (i32.const 6000001))
+              (memory.init $d (i32.const 1000) (i32.const 3) (i32.const 1199990))
+              (call $sum)
+              (memory.copy (i32.const 700000) (i32.const 0) (i32.const 7000000))
+              (call $sum)
+              (memory.copy (i32.const 100) (i32.const 300000) (i32.const 9000000))
+              (call $sum)
+              (table.fill $t (i32.const 1) (ref.func $f) (i32.const 399999))
+              (table.copy $t $t (i32.const 0) (i32.const 1) (i32.const 399999))
+              (ref.is_null (table.get $t (i32.const 399998)))
+              (call $nothing))
+            """
+        let plain = try #require(try TextHouse().instantiate(text).function("run"))
+        plain.store.fuel = 1 << 40
+        let expected = try plain.call([])
+        let cost = (1 << 40) - (plain.store.fuel ?? 0)
+        let function = try #require(try TextHouse().instantiate(text).function("run"))
+        function.store.fuel = fuel
+        let execution = try function.start([])
+        execution.slice = slice
+        if slice == nil { execution.sliceTime = .nanoseconds(1) }
+        var count = 0
+        var outcome = try execution.resume()
+        while case .suspended(.endOfSlice) = outcome, count < 1_000_000 {
+            count += 1
+            // A loop needs a slice in which it comes to its next look at the clock.
+            if slice == nil {
+                execution.sliceTime = count % 3 == 0 ? .milliseconds(10) : .nanoseconds(1)
+            }
+            outcome = try execution.resume()
+        }
+        guard case .finished(let results) = outcome else {
+            Issue.record("suspended for another reason")
+            return
+        }
+        #expect(results == expected)
+        // 33 MB, in pieces of half a MiB.
+        #expect(count > (slice == nil ? 3 : 40))
+        if let fuel { #expect(fuel - (function.store.fuel ?? 0) == cost) }
+    }
+
+    /// What waits in the middle of a large fill can be cancelled and interrupted.
+    @Test func bulkOperationsThatAreLeftCanEnd() throws {
+        let text = """
+            (memory 2000)
+            (func (export "run")
+              (memory.fill (i32.const 0) (i32.const 1) (i32.const 120000000)))
+            """
+        let function = try #require(try TextHouse().instantiate(text).function("run"))
+        func begun() throws -> Execution {
+            let execution = try function.start([])
+            execution.sliceTime = .nanoseconds(1)
+            guard case .suspended(.endOfSlice) = try execution.resume() else {
+                Issue.record("not suspended")
+                return execution
+            }
+            return execution
+        }
+        try begun().cancel()
+        let second = try begun()
+        function.store.interruptHandle.interrupt()
+        #expect(
+            #expect(throws: Trap.self) { try second.resume() }?.code == .interrupted)
+        // Another execution begins its own from the start.
+        let third = try begun()
+        let fourth = try begun()
+        for execution in [third, fourth] {
+            execution.sliceTime = nil
+            guard case .finished = try execution.resume() else {
+                Issue.record("not finished")
+                return
+            }
+        }
+    }
+
     /// Host functions that take long count, although they cost one unit each.
     @Test func slicesEndAfterSlowHostFunctions() throws {
         let house = TextHouse()

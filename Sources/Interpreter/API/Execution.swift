@@ -82,13 +82,15 @@ public final class Execution {
 
     /// Units of budget (backward branches and calls, as for `Store.fuel`) after which the guest is
     /// suspended with `.endOfSlice`; nil, the default, for no such limit. Counted from each
-    /// resumption, and not exact: a long instruction, such as a large copy, is finished first.
+    /// resumption, and not exact: a long instruction, such as `array.copy`, is finished first; bulk
+    /// operations on memories and tables go on after any 512 KiB.
     public var slice: UInt64?
 
     /// Time after which the guest is suspended with `.endOfSlice`; nil, the default, for no such
     /// limit. Counted from each resumption, host functions included. Not exact: the clock is read
-    /// about each quarter of a millisecond of computing and after 16 calls of the host; a long
-    /// instruction or host function is finished first.
+    /// about each quarter of a millisecond of computing and after 16 calls of the host; a host
+    /// function or a long instruction is finished first, but for bulk operations on memories and
+    /// tables, which go on after any 512 KiB.
     public var sliceTime: Duration? {
         get { sliceNanoseconds.map { .nanoseconds(Int64(clamping: $0)) } }
         set { sliceNanoseconds = newValue?.boundedNanoseconds }
@@ -115,6 +117,8 @@ public final class Execution {
     var accumulators = Accumulators()
     /// Units of budget that the guest used but did not have.
     var owed: UInt64 = 0
+    /// Bytes of the bulk operation at `place` that are done already.
+    @exclusivity(unchecked) var bytesDone: UInt64 = 0
     /// The units that are left of the slice.
     var sliceLeft: UInt64?
     /// When the slice ends, in nanoseconds of the monotonic clock; 0 for `sliceTime` nil.

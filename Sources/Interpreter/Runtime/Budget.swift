@@ -48,6 +48,19 @@ extension Store {
         return 0
     }
 
+    /// Suspends the execution that runs, if its slice is over, in the middle of a bulk operation of
+    /// which `done` bytes are done. What is left of the budget stays there.
+    ///
+    /// - Returns: whether it is suspended.
+    func suspendsOperation(after done: UInt64) -> Bool {
+        guard let execution = suspendable, execution.isSliced, execution.isSliceOver else {
+            return false
+        }
+        execution.wait(.endOfSlice, owing: 0)
+        execution.bytesDone = done
+        return true
+    }
+
     /// Takes units for the store's own work for a guest from `exchange.budget`.
     ///
     /// - Returns: a trap code if the guest must stop.

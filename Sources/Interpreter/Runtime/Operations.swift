@@ -62,9 +62,10 @@ private let bulkPiece: UInt64 = 1 << 19
 
 /// Calls `body` with the ranges of pieces of `count` bytes, from the last to the first if
 /// `backward`, each after its budget was taken: gigabytes take seconds, and a guest must be able to
-/// stop between pieces.
+/// stop between pieces, and to be suspended: the instruction is executed again then, and goes on
+/// with the pieces that are left.
 ///
-/// - Returns: 0, or a trap code if the guest must stop; the pieces before were done.
+/// - Returns: 0, `suspended`, or a trap code if the guest must stop; the pieces before were done.
 @inline(__always)
 func inPieces(
     _ cx: ContextPointer, _ count: UInt64, backward: Bool = false, _ body: (Range<Int>) -> Void
@@ -74,11 +75,12 @@ func inPieces(
         if stop == 0 { body(0..<Int(truncatingIfNeeded: count)) }
         return stop
     }
-    var done: UInt64 = 0
+    let first = bytesDoneBefore(ContextView(cx))
+    var done = first
     while done < count {
         // Whole KiB except for the last, so that all pieces together cost as much as one operation.
         let size = min(bulkPiece, count &- done)
-        let stop = chargePiece(ContextView(cx), size >> 10)
+        let stop = beginPiece(ContextView(cx), size >> 10, done: done, isFirst: done == first)
         guard stop == 0 else { return stop }
         let start = Int(truncatingIfNeeded: backward ? count &- done &- size : done)
         body(start..<(start &+ Int(truncatingIfNeeded: size)))
@@ -87,16 +89,30 @@ func inPieces(
     return 0
 }
 
-/// Takes units, and checks whether the guest must stop even if the budget is not used up: a piece
-/// takes much longer than as many other units.
+/// Takes units, and checks whether the guest must stop or be suspended even if the budget is not
+/// used up: a piece takes much longer than as many other units. At least one piece is done each
+/// time.
 @inline(never)
-private func chargePiece(_ context: ContextView, _ units: UInt64) -> UInt64 {
-    if let store = context.exchange.pointee.unretainedStore,
-        let code = store._withUnsafeGuaranteedRef({ $0.stopRequest() })
-    {
-        return code.answer
+private func beginPiece(
+    _ context: ContextView, _ units: UInt64, done: UInt64, isFirst: Bool
+) -> UInt64 {
+    let answer = context.exchange.pointee.unretainedStore?._withUnsafeGuaranteedRef { store in
+        if let code = store.stopRequest() { return code.answer }
+        return !isFirst && store.suspendsOperation(after: done) ? suspended : 0
     }
+    guard answer ?? 0 == 0 else { return answer ?? 0 }
     return chargeLarge(context, units)
+}
+
+/// How much of the operation was done before the guest was suspended in it.
+@inline(never)
+private func bytesDoneBefore(_ context: ContextView) -> UInt64 {
+    context.exchange.pointee.unretainedStore?._withUnsafeGuaranteedRef { store in
+        guard let execution = store.suspendable else { return 0 }
+        let done = execution.bytesDone
+        execution.bytesDone = 0
+        return done
+    } ?? 0
 }
 
 // MARK: Memories

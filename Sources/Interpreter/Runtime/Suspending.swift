@@ -244,8 +244,10 @@ extension Store {
         execution.place = exchange.pointee.place
         if execution.pendingCall == nil {
             execution.accumulators = exchange.pointee.accumulators
-            // The missing units are recorded as owed.
-            if execution.atomicWait == nil { exchange.pointee.budget = 0 }
+            // The missing units are recorded as owed. In the middle of an instruction none are.
+            if execution.atomicWait == nil, execution.bytesDone == 0 {
+                exchange.pointee.budget = 0
+            }
         }
         return exit
     }
