@@ -77,7 +77,7 @@ private func handlerFiles() -> [GeneratedFile] {
         }
         files.append(GeneratedFile(machine: "Handlers\(part).swift", text))
     }
-    var text = "/// Writes the addresses of a group of \(groupSize) handlers to their places in the table.\n"
+    var text = "/// Writes the addresses of a group of \(groupSize) handlers to the table.\n"
     text += "func registerHandlers(_ group: Int, _ table: UnsafeMutablePointer<UInt64>) {\n"
     text += "    switch group {\n"
     for group in 0..<groupCount - 1 {
