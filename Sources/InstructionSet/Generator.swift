@@ -31,6 +31,9 @@ public func generatedFiles() -> [GeneratedFile] {
 /// Families of one instruction that the machine puts into code itself.
 private let ofTheMachine = ["halt", "crossReturn"]
 
+/// How many handlers are registered together.
+private let groupSize = 100
+
 private func handlerName(_ family: Family, _ index: Int) -> String {
     let labels = family.choices(at: index).map { choice in
         String(choice.label.map { $0.isLetter || $0.isNumber ? $0 : "_" })
@@ -51,6 +54,7 @@ private func handlerFiles() -> [GeneratedFile] {
         }
     }
     var files: [GeneratedFile] = []
+    var groupCount = 0
     for (part, handlers) in parts.enumerated() {
         var text = ""
         for handler in handlers {
@@ -62,18 +66,29 @@ private func handlerFiles() -> [GeneratedFile] {
 
                 """
         }
-        text += "\nfunc registerHandlers\(part)(_ table: UnsafeMutablePointer<UInt64>) {\n"
-        for (offset, handler) in handlers.enumerated() {
-            text += "    table[\(part * 400 + offset)] = address(h_\(handler.name))\n"
+        for start in stride(from: 0, to: handlers.count, by: groupSize) {
+            let group = part * (400 / groupSize) + start / groupSize
+            text += "\nfunc registerHandlers\(group)(_ table: UnsafeMutablePointer<UInt64>) {\n"
+            for (offset, handler) in handlers[start...].prefix(groupSize).enumerated() {
+                text += "    table[\(part * 400 + start + offset)] = address(h_\(handler.name))\n"
+            }
+            text += "}\n"
+            groupCount += 1
         }
-        text += "}\n"
         files.append(GeneratedFile(machine: "Handlers\(part).swift", text))
     }
-    var text = "func registerAllHandlers(_ table: UnsafeMutablePointer<UInt64>) {\n"
-    for part in parts.indices { text += "    registerHandlers\(part)(table)\n" }
+    var text = "/// Writes the addresses of a group of \(groupSize) handlers to the table.\n"
+    text += "func registerHandlers(_ group: Int, _ table: UnsafeMutablePointer<UInt64>) {\n"
+    text += "    switch group {\n"
+    for group in 0..<groupCount - 1 {
+        text += "    case \(group): registerHandlers\(group)(table)\n"
+    }
+    text += "    default: registerHandlers\(groupCount - 1)(table)\n    }\n"
     text += "}\n\nextension Instruction {\n    /// How many instructions there are.\n"
     text +=
         "    @inlinable package static var count: Int { \(instructionSet.reduce(0) { $0 + $1.count }) }\n"
+    text += "    /// How many handlers are registered together.\n"
+    text += "    static var groupSize: Int { \(groupSize) }\n"
     var base = 0
     for family in instructionSet {
         if ofTheMachine.contains(family.name) {

@@ -1,7 +1,11 @@
 // The table of handlers, the fixed pieces of register code, and the drivers.
 //
-// Invariants: tables and fixed code are allocated once, filled before the lazy global publishes
-// them, and never freed; every word of the table is the address of a function of type `Handler`.
+// Invariants: fixed code is allocated once, filled before the lazy global publishes it, and never
+// freed. The table of handlers is allocated once and never freed; a group of it is filled under the
+// lock before its bit of `readyGroups` publishes it, is never written again, and is not read before.
+// Every word of it is the address of a function of type `Handler`.
+
+import Synchronization
 
 /// The number of a register instruction, an index into the table of handlers.
 @usableFromInline package struct Instruction: Hashable, Sendable {
@@ -16,7 +20,13 @@
     @inlinable package var registerOnly: Instruction { Instruction(number &+ 1) }
 
     /// Address of the handler: the first code word of every such instruction.
-    package var handler: CodeWord { Machine.handlers[number] }
+    package var handler: CodeWord {
+        let group = number / Instruction.groupSize
+        if Machine.readyGroups.load(ordering: .acquiring) & 1 &<< UInt64(group) == 0 {
+            Machine.makeGroup(group)
+        }
+        return Machine.table[number]
+    }
 }
 
 @inline(__always) func address(_ handler: Handler) -> UInt64 {
@@ -24,12 +34,32 @@
 }
 
 @usableFromInline package enum Machine {
-    /// Handler addresses by instruction number; filled once, then only read.
-    package nonisolated(unsafe) static let handlers: UnsafeMutablePointer<UInt64> = {
-        let table = UnsafeMutablePointer<UInt64>.allocate(capacity: Instruction.count)
-        registerAllHandlers(table)
-        return table
-    }()
+    /// Handler addresses by instruction number, of the groups that are ready: those that a small
+    /// module uses lie on few pages of memory, and the others are never written.
+    fileprivate nonisolated(unsafe) static let table = UnsafeMutablePointer<UInt64>.allocate(
+        capacity: Instruction.count)
+    /// A bit for each group of the table that is filled.
+    fileprivate static let readyGroups = Atomic<UInt64>(0)
+    private static let filling = Mutex<Void>(())
+
+    @inline(never)
+    fileprivate static func makeGroup(_ group: Int) {
+        filling.withLock { _ in
+            let bit = 1 &<< UInt64(group)
+            // Written once only: others may read it as soon as the bit is set.
+            guard readyGroups.load(ordering: .relaxed) & bit == 0 else { return }
+            registerHandlers(group, table)
+            readyGroups.bitwiseOr(bit, ordering: .releasing)
+        }
+    }
+
+    /// Handler addresses by instruction number, all of them: for those who look for a number.
+    package static var handlers: UnsafePointer<UInt64> {
+        for number in stride(from: 0, to: Instruction.count, by: Instruction.groupSize) {
+            _ = Instruction(number).handler
+        }
+        return UnsafePointer(table)
+    }
 
     /// A return to this code ends the run.
     package nonisolated(unsafe) static let haltCode: CodePointer = fixedCode(.halt)

@@ -1,7 +1,7 @@
-// Soundness: both tables are allocated once, at first use, filled before the pointers are published
-// by the lazy global, never written again and never freed. `entries` has `Opcode.rawLimit`
-// elements; all indices are raw values of `Opcode`, which stay below it, bytes or checked. There are
-// fewer rows than raw values; `InstructionInfos` has an index of a row from a loop up to `count`.
+// Soundness: a table is allocated once, at first use, filled before the pointer is published by its
+// lazy global, never written again and never freed. Indices of entries are the low eight bits of a
+// raw value of `Opcode` or checked against `size`; a page has an entry for each. An entry of a raw
+// value that is an opcode has the index of its row, and there is a row for each opcode.
 
 /// What the binary reader must know about an opcode.
 @usableFromInline
@@ -17,73 +17,124 @@ struct OpcodeEntry {
     @inlinable var isIllegal: Bool { feature == UInt32.max }
 }
 
-/// The instruction table, by raw value of `Opcode`.
-@usableFromInline
-struct InstructionTable: @unchecked Sendable {
-    @usableFromInline let entries: UnsafePointer<OpcodeEntry>
-    @usableFromInline let rows: UnsafePointer<InstructionInfo>
-    @usableFromInline let rowCount: Int
+/// The entries of a page of opcodes, by number in the page. Each page is made when a module first
+/// uses it: most use plain opcodes and few others.
+struct OpcodePage: @unchecked Sendable {
+    let entries: UnsafePointer<OpcodeEntry>
+    let size: UInt32
 
-    @usableFromInline static let shared = InstructionTable()
+    static let plain = OpcodePage(0x000)
+    static let references = OpcodePage(0x100)
+    static let miscellaneous = OpcodePage(0x200)
+    static let atomics = OpcodePage(0x300)
+    static let vectors = OpcodePage(0x400)
 
-    private init() {
-        let limit = Int(Opcode.rawLimit)
-        let entries = UnsafeMutablePointer<OpcodeEntry>.allocate(capacity: limit)
-        let rows = UnsafeMutablePointer<InstructionInfo>.allocate(capacity: limit)
+    /// The page of a raw value of `Opcode`.
+    static func page(of raw: UInt16) -> OpcodePage {
+        switch raw >> 8 {
+        case 0: plain
+        case 1: references
+        case 2: miscellaneous
+        case 3: atomics
+        default: vectors
+        }
+    }
+
+    static func entry(_ opcode: Opcode) -> OpcodeEntry {
+        let raw = opcode.rawValue
+        return page(of: raw).entries[number(raw)]
+    }
+
+    /// The number in its page of a raw value of `Opcode`. The last page has more than 0x100.
+    static func number(_ raw: UInt16) -> Int { Int(raw - min(raw & 0xff00, 0x400)) }
+
+    private init(_ start: UInt16) {
+        size = start < 0x400 ? 0x100 : Opcode.rawLimit - 0x400
+        let entries = UnsafeMutablePointer<OpcodeEntry>.allocate(capacity: Int(size))
         entries.initialize(
             repeating: OpcodeEntry(
                 feature: .max, opcode: .unreachable, row: 0, immediates: .none),
-            count: limit)
-        var count = 0
-        func add(_ page: [InstructionInfo], _ feature: Features) {
-            for var info in page {
-                info.feature.formUnion(feature)
-                entries[Int(info.opcode.rawValue)] = OpcodeEntry(
-                    feature: info.feature.rawValue, opcode: info.opcode,
-                    row: UInt16(truncatingIfNeeded: count), immediates: info.immediates)
-                rows.advanced(by: count).initialize(to: info)
-                count += 1
-            }
+            count: Int(size))
+        var row: UInt16 = 0
+        InstructionInfo.forEach(inPage: start >> 8) { info in
+            entries[Int(info.opcode.rawValue - start)] = OpcodeEntry(
+                feature: info.feature.rawValue, opcode: info.opcode, row: row,
+                immediates: info.immediates)
+            row += 1
         }
-        add(controlInstructions, [])
-        add(numericInstructions, [])
-        add(referenceInstructions, .garbageCollection)
-        add(miscellaneousInstructions, [])
-        add(atomicInstructions, .threads)
-        add(vectorInstructions, .simd)
         self.entries = UnsafePointer(entries)
-        self.rows = UnsafePointer(rows)
-        rowCount = count
     }
 }
 
-/// The rows of the instruction table for those who need one for each instruction of a module:
-/// `Opcode.info` asks each time whether the table is made.
-package struct InstructionInfos: Sendable {
-    @usableFromInline let table = InstructionTable.shared
+/// The rows of a page, each page made when one of its rows is first asked for: validation of most
+/// modules needs none.
+struct InstructionRows: @unchecked Sendable {
+    private let rows: UnsafePointer<InstructionInfo>
+    private let entries: UnsafePointer<OpcodeEntry>
 
-    package init() {}
+    static let plain = InstructionRows(0)
+    static let references = InstructionRows(1)
+    static let miscellaneous = InstructionRows(2)
+    static let atomics = InstructionRows(3)
+    static let vectors = InstructionRows(4)
 
-    /// How many rows there are.
-    @inlinable package var count: Int { table.rowCount }
+    static func row(_ opcode: Opcode) -> InstructionInfo {
+        let raw = opcode.rawValue
+        let page =
+            switch raw >> 8 {
+            case 0: plain
+            case 1: references
+            case 2: miscellaneous
+            case 3: atomics
+            default: vectors
+            }
+        return page.rows[Int(page.entries[OpcodePage.number(raw)].row)]
+    }
 
-    /// The row at an index below `count`, in no particular order.
-    @inlinable package subscript(at index: Int) -> InstructionInfo { table.rows[index] }
+    private init(_ page: UInt16) {
+        var count = 0
+        InstructionInfo.forEach(inPage: page) { _ in count += 1 }
+        let rows = UnsafeMutablePointer<InstructionInfo>.allocate(capacity: count)
+        count = 0
+        InstructionInfo.forEach(inPage: page) { info in
+            rows.advanced(by: count).initialize(to: info)
+            count += 1
+        }
+        self.rows = UnsafePointer(rows)
+        entries = OpcodePage.page(of: page << 8).entries
+    }
+}
 
-    @inlinable package subscript(opcode: Opcode) -> InstructionInfo {
-        table.rows[Int(table.entries[Int(opcode.rawValue)].row)]
+extension InstructionInfo {
+    /// Calls a closure with each row of a page of the instruction table, in no particular order.
+    ///
+    /// The page is the high byte of the raw values of its opcodes: 0 for plain opcodes, 1 for those
+    /// with the prefix 0xFB, 2 for 0xFC, 3 for 0xFE and 4 for 0xFD. The rows are made each time.
+    package static func forEach(inPage page: UInt16, _ body: (InstructionInfo) -> Void) {
+        func all(_ rows: [InstructionInfo], _ feature: Features) {
+            for var row in rows {
+                row.feature.formUnion(feature)
+                body(row)
+            }
+        }
+        switch page {
+        case 0:
+            all(controlInstructions, [])
+            all(numericInstructions, [])
+        case 1: all(referenceInstructions, .garbageCollection)
+        case 2: all(miscellaneousInstructions, [])
+        case 3: all(atomicInstructions, .threads)
+        default: all(vectorInstructions, .simd)
+        }
     }
 }
 
 extension Opcode {
     /// One more than the largest raw value.
-    @usableFromInline static var rawLimit: UInt32 { 0x514 }
+    static var rawLimit: UInt32 { 0x514 }
 
-    /// The row of the instruction table. Constant time, no allocation.
-    @inlinable public var info: InstructionInfo {
-        let table = InstructionTable.shared
-        return table.rows[Int(table.entries[Int(rawValue)].row)]
-    }
+    /// The row of the instruction table. Constant time; the first of a page makes the page's rows.
+    public var info: InstructionInfo { InstructionRows.row(self) }
 
     /// The name in the text format.
     public var name: String { info.name.description }

@@ -71,32 +71,27 @@ extension BinaryReader {
         let position = offset
         if isAtEnd { throw failure(end == fileEnd ? .unexpectedEnd : .endExpected) }
         let first = try byte()
-        var raw = UInt32(first)
-        var number: UInt32 = 0
+        var page: OpcodePage?
         switch first {
-        case 0xfb: (raw, number) = try page(at: 0x100, size: 0x100)
-        case 0xfc: (raw, number) = try page(at: 0x200, size: 0x100)
-        case 0xfe: (raw, number) = try page(at: 0x300, size: 0x100)
-        case 0xfd: (raw, number) = try page(at: 0x400, size: Opcode.rawLimit - 0x400)
+        case 0xfb: page = OpcodePage.references
+        case 0xfc: page = OpcodePage.miscellaneous
+        case 0xfe: page = OpcodePage.atomics
+        case 0xfd: page = OpcodePage.vectors
         default: break
         }
-        if raw < Opcode.rawLimit {
-            let entry = entries[Int(raw)]
-            if entry.feature & refused == 0 { return entry.opcode }
-            if !entry.isIllegal {
-                throw .requires(Features(rawValue: entry.feature & refused), at: position)
-            }
+        var entry = entries[Int(first)]
+        var number: UInt32 = 0
+        if let page {
+            number = try unsigned32()
+            // Without a number of an opcode it stays the entry of the prefix, which is illegal.
+            if number < page.size { entry = page.entries[Int(number)] }
+        }
+        if entry.feature & refused == 0 { return entry.opcode }
+        if !entry.isIllegal {
+            throw .requires(Features(rawValue: entry.feature & refused), at: position)
         }
         throw DecodingError(
             .illegalOpcode, at: position, payload: number, detail: UInt16(first))
-    }
-
-    /// The raw value of the opcode with the number that follows, or `.max` if the page is shorter.
-    private mutating func page(
-        at start: UInt32, size: UInt32
-    ) throws(DecodingError) -> (raw: UInt32, number: UInt32) {
-        let number = try unsigned32()
-        return (number < size ? start + number : .max, number)
     }
 
     @inlinable

@@ -3,7 +3,7 @@ extension BinaryReader {
     ///
     /// Everything that makes them malformed is found; nothing is looked up.
     public mutating func skipImmediates(of opcode: Opcode) throws(DecodingError) {
-        switch entries[Int(opcode.rawValue)].immediates {
+        switch OpcodePage.entry(opcode).immediates {
         case .none: break
         case .blockType: _ = try blockType()
         case .label, .function, .type, .local, .global, .table, .dataSegment, .elementSegment, .tag:

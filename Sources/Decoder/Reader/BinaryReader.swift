@@ -17,6 +17,7 @@ public struct BinaryReader {
     @usableFromInline let end: UnsafePointer<UInt8>
     /// End of the bytes of the module; only tells errors apart.
     @usableFromInline let fileEnd: UnsafePointer<UInt8>
+    /// Of the plain opcodes: one for each byte.
     @usableFromInline let entries: UnsafePointer<OpcodeEntry>
     /// The features that are off, and the highest bit: an `OpcodeEntry` that meets none is usable.
     @usableFromInline let refused: UInt32
@@ -38,7 +39,7 @@ public struct BinaryReader {
         cursor = bytes.base + start
         end = bytes.base + min(max(range.end, start), bytes.count)
         fileEnd = bytes.base + bytes.count
-        entries = InstructionTable.shared.entries
+        entries = OpcodePage.plain.entries
         refused = ~features.rawValue | 1 << 31
         maximumLocals = UInt32(clamping: limits.locals)
         maximumLabels = UInt32(clamping: limits.labels)

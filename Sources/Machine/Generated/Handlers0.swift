@@ -1702,6 +1702,9 @@ func registerHandlers0(_ table: UnsafeMutablePointer<UInt64>) {
     table[97] = address(h_integerWide_i64_xor_SI_register)
     table[98] = address(h_integerWide_i64_xor_RI_slot)
     table[99] = address(h_integerWide_i64_xor_RI_register)
+}
+
+func registerHandlers1(_ table: UnsafeMutablePointer<UInt64>) {
     table[100] = address(h_integerOrdered_i32_sub_SS_slot)
     table[101] = address(h_integerOrdered_i32_sub_SS_register)
     table[102] = address(h_integerOrdered_i32_sub_SI_slot)
@@ -1802,6 +1805,9 @@ func registerHandlers0(_ table: UnsafeMutablePointer<UInt64>) {
     table[197] = address(h_integerOrdered_i64_sub_IR_register)
     table[198] = address(h_integerOrdered_i64_shl_SS_slot)
     table[199] = address(h_integerOrdered_i64_shl_SS_register)
+}
+
+func registerHandlers2(_ table: UnsafeMutablePointer<UInt64>) {
     table[200] = address(h_integerOrdered_i64_shl_SI_slot)
     table[201] = address(h_integerOrdered_i64_shl_SI_register)
     table[202] = address(h_integerOrdered_i64_shl_RS_slot)
@@ -1902,6 +1908,9 @@ func registerHandlers0(_ table: UnsafeMutablePointer<UInt64>) {
     table[297] = address(h_division_i64_div_s_SI)
     table[298] = address(h_division_i64_div_s_RS)
     table[299] = address(h_division_i64_div_s_RI)
+}
+
+func registerHandlers3(_ table: UnsafeMutablePointer<UInt64>) {
     table[300] = address(h_division_i64_div_s_SR)
     table[301] = address(h_division_i64_div_s_IS)
     table[302] = address(h_division_i64_div_s_IR)

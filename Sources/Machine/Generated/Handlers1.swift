@@ -1601,7 +1601,7 @@
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
 ) { unary(Wrap.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 
-func registerHandlers1(_ table: UnsafeMutablePointer<UInt64>) {
+func registerHandlers4(_ table: UnsafeMutablePointer<UInt64>) {
     table[400] = address(h_integerCompare_i32_ge_u_RS_slot)
     table[401] = address(h_integerCompare_i32_ge_u_RS_register)
     table[402] = address(h_integerCompare_i32_ge_u_RI_slot)
@@ -1702,6 +1702,9 @@ func registerHandlers1(_ table: UnsafeMutablePointer<UInt64>) {
     table[497] = address(h_integerBranch_i32_ne_SS_loop)
     table[498] = address(h_integerBranch_i32_ne_SI_forward)
     table[499] = address(h_integerBranch_i32_ne_SI_loop)
+}
+
+func registerHandlers5(_ table: UnsafeMutablePointer<UInt64>) {
     table[500] = address(h_integerBranch_i32_ne_RS_forward)
     table[501] = address(h_integerBranch_i32_ne_RS_loop)
     table[502] = address(h_integerBranch_i32_ne_RI_forward)
@@ -1802,6 +1805,9 @@ func registerHandlers1(_ table: UnsafeMutablePointer<UInt64>) {
     table[597] = address(h_integerBranch_i32_ge_u_RS_loop)
     table[598] = address(h_integerBranch_i32_ge_u_RI_forward)
     table[599] = address(h_integerBranch_i32_ge_u_RI_loop)
+}
+
+func registerHandlers6(_ table: UnsafeMutablePointer<UInt64>) {
     table[600] = address(h_integerBranch_i32_ge_u_SW_forward)
     table[601] = address(h_integerBranch_i32_ge_u_SW_loop)
     table[602] = address(h_integerBranch_i32_ge_u_RW_forward)
@@ -1902,6 +1908,9 @@ func registerHandlers1(_ table: UnsafeMutablePointer<UInt64>) {
     table[697] = address(h_integerBranch_i64_gt_u_SW_loop)
     table[698] = address(h_integerBranch_i64_gt_u_RW_forward)
     table[699] = address(h_integerBranch_i64_gt_u_RW_loop)
+}
+
+func registerHandlers7(_ table: UnsafeMutablePointer<UInt64>) {
     table[700] = address(h_integerBranch_i64_le_s_SS_forward)
     table[701] = address(h_integerBranch_i64_le_s_SS_loop)
     table[702] = address(h_integerBranch_i64_le_s_SI_forward)

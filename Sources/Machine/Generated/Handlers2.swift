@@ -1601,7 +1601,7 @@
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
 ) { compareBranch(FloatNotLessOrEqual<Double>.self, Register.self, Wide.self, Loop.self, State(pc, sp, md, ms, cx, r, f, g)) }
 
-func registerHandlers2(_ table: UnsafeMutablePointer<UInt64>) {
+func registerHandlers8(_ table: UnsafeMutablePointer<UInt64>) {
     table[800] = address(h_integerUnary_i64_extend_i32_s_S_slot)
     table[801] = address(h_integerUnary_i64_extend_i32_s_S_register)
     table[802] = address(h_integerUnary_i64_extend_i32_s_R_slot)
@@ -1702,6 +1702,9 @@ func registerHandlers2(_ table: UnsafeMutablePointer<UInt64>) {
     table[897] = address(h_floatOrdered_f32_copysign_SS_register)
     table[898] = address(h_floatOrdered_f32_copysign_SI_slot)
     table[899] = address(h_floatOrdered_f32_copysign_SI_register)
+}
+
+func registerHandlers9(_ table: UnsafeMutablePointer<UInt64>) {
     table[900] = address(h_floatOrdered_f32_copysign_RS_slot)
     table[901] = address(h_floatOrdered_f32_copysign_RS_register)
     table[902] = address(h_floatOrdered_f32_copysign_RI_slot)
@@ -1802,6 +1805,9 @@ func registerHandlers2(_ table: UnsafeMutablePointer<UInt64>) {
     table[997] = address(h_floatCompare_f32_ge_RS_register)
     table[998] = address(h_floatCompare_f32_ge_RI_slot)
     table[999] = address(h_floatCompare_f32_ge_RI_register)
+}
+
+func registerHandlers10(_ table: UnsafeMutablePointer<UInt64>) {
     table[1000] = address(h_floatCompare_f64_eq_SS_slot)
     table[1001] = address(h_floatCompare_f64_eq_SS_register)
     table[1002] = address(h_floatCompare_f64_eq_SI_slot)
@@ -1902,6 +1908,9 @@ func registerHandlers2(_ table: UnsafeMutablePointer<UInt64>) {
     table[1097] = address(h_floatBranch_f32_not_lt_SS_loop)
     table[1098] = address(h_floatBranch_f32_not_lt_SW_forward)
     table[1099] = address(h_floatBranch_f32_not_lt_SW_loop)
+}
+
+func registerHandlers11(_ table: UnsafeMutablePointer<UInt64>) {
     table[1100] = address(h_floatBranch_f32_not_lt_RS_forward)
     table[1101] = address(h_floatBranch_f32_not_lt_RS_loop)
     table[1102] = address(h_floatBranch_f32_not_lt_RW_forward)

@@ -1601,7 +1601,7 @@
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
 ) { load(FloatAccess<Float>.self, AtSlotImmediate.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 
-func registerHandlers3(_ table: UnsafeMutablePointer<UInt64>) {
+func registerHandlers12(_ table: UnsafeMutablePointer<UInt64>) {
     table[1200] = address(h_floatBranch_f64_not_ge_SS_forward)
     table[1201] = address(h_floatBranch_f64_not_ge_SS_loop)
     table[1202] = address(h_floatBranch_f64_not_ge_SW_forward)
@@ -1702,6 +1702,9 @@ func registerHandlers3(_ table: UnsafeMutablePointer<UInt64>) {
     table[1297] = address(h_floatConvert_f64_convert_i64_s_S_register)
     table[1298] = address(h_floatConvert_f64_convert_i64_s_R_slot)
     table[1299] = address(h_floatConvert_f64_convert_i64_s_R_register)
+}
+
+func registerHandlers13(_ table: UnsafeMutablePointer<UInt64>) {
     table[1300] = address(h_floatConvert_f64_convert_i64_u_S_slot)
     table[1301] = address(h_floatConvert_f64_convert_i64_u_S_register)
     table[1302] = address(h_floatConvert_f64_convert_i64_u_R_slot)
@@ -1802,6 +1805,9 @@ func registerHandlers3(_ table: UnsafeMutablePointer<UInt64>) {
     table[1397] = address(h_load_i32_load_SW_register)
     table[1398] = address(h_load_i32_load_RW_slot)
     table[1399] = address(h_load_i32_load_RW_register)
+}
+
+func registerHandlers14(_ table: UnsafeMutablePointer<UInt64>) {
     table[1400] = address(h_load_i32_load8_s_S_slot)
     table[1401] = address(h_load_i32_load8_s_S_register)
     table[1402] = address(h_load_i32_load8_s_R_slot)
@@ -1902,6 +1908,9 @@ func registerHandlers3(_ table: UnsafeMutablePointer<UInt64>) {
     table[1497] = address(h_load_i64_load_S_register)
     table[1498] = address(h_load_i64_load_R_slot)
     table[1499] = address(h_load_i64_load_R_register)
+}
+
+func registerHandlers15(_ table: UnsafeMutablePointer<UInt64>) {
     table[1500] = address(h_load_i64_load_K_slot)
     table[1501] = address(h_load_i64_load_K_register)
     table[1502] = address(h_load_i64_load_SI_slot)

@@ -1601,7 +1601,7 @@
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
 ) { addBranch(LessOrEqualSigned<UInt32>.self, Immediate1.self, Immediate2.self, State(pc, sp, md, ms, cx, r, f, g)) }
 
-func registerHandlers4(_ table: UnsafeMutablePointer<UInt64>) {
+func registerHandlers16(_ table: UnsafeMutablePointer<UInt64>) {
     table[1600] = address(h_load_f32_load_RI_slot)
     table[1601] = address(h_load_f32_load_RI_register)
     table[1602] = address(h_load_f32_load_SS_slot)
@@ -1702,6 +1702,9 @@ func registerHandlers4(_ table: UnsafeMutablePointer<UInt64>) {
     table[1697] = address(h_loadScaled_f64_load_SSn_register)
     table[1698] = address(h_loadScaled_f64_load_RSn_slot)
     table[1699] = address(h_loadScaled_f64_load_RSn_register)
+}
+
+func registerHandlers17(_ table: UnsafeMutablePointer<UInt64>) {
     table[1700] = address(h_loadScaled_f64_load_SnW_slot)
     table[1701] = address(h_loadScaled_f64_load_SnW_register)
     table[1702] = address(h_loadScaled_f64_load_RnW_slot)
@@ -1802,6 +1805,9 @@ func registerHandlers4(_ table: UnsafeMutablePointer<UInt64>) {
     table[1797] = address(h_store_i64_store_SW_I)
     table[1798] = address(h_store_i64_store_RW_S)
     table[1799] = address(h_store_i64_store_RW_I)
+}
+
+func registerHandlers18(_ table: UnsafeMutablePointer<UInt64>) {
     table[1800] = address(h_storeScaled_i32_store16_SSn_S)
     table[1801] = address(h_storeScaled_i32_store16_SSn_I)
     table[1802] = address(h_storeScaled_i32_store16_RSn_S)
@@ -1902,6 +1908,9 @@ func registerHandlers4(_ table: UnsafeMutablePointer<UInt64>) {
     table[1897] = address(h_halt_halt)
     table[1898] = address(h_returnNone_return)
     table[1899] = address(h_returnValue_return_S)
+}
+
+func registerHandlers19(_ table: UnsafeMutablePointer<UInt64>) {
     table[1900] = address(h_returnValue_return_R)
     table[1901] = address(h_returnValue_return_f32_S)
     table[1902] = address(h_returnValue_return_f32_R)

@@ -1601,7 +1601,7 @@
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
 ) { loadCompareBranch(Access<UInt16, UInt32>.self, AtRegister.self, NotEqual<UInt32>.self, Immediate0.self, Loop.self, State(pc, sp, md, ms, cx, r, f, g)) }
 
-func registerHandlers5(_ table: UnsafeMutablePointer<UInt64>) {
+func registerHandlers20(_ table: UnsafeMutablePointer<UInt64>) {
     table[2000] = address(h_addBranch_i32_le_s_S_S)
     table[2001] = address(h_addBranch_i32_le_s_S_I)
     table[2002] = address(h_addBranch_i32_le_u_I_S)
@@ -1702,6 +1702,9 @@ func registerHandlers5(_ table: UnsafeMutablePointer<UInt64>) {
     table[2097] = address(h_postIncrement_i32_postinc)
     table[2098] = address(h_loadTwo_i32_load2_slot)
     table[2099] = address(h_loadTwo_i32_load2_register)
+}
+
+func registerHandlers21(_ table: UnsafeMutablePointer<UInt64>) {
     table[2100] = address(h_loadTwo_i32_load8_u2_slot)
     table[2101] = address(h_loadTwo_i32_load8_u2_register)
     table[2102] = address(h_loadTwo_i64_load2_slot)
@@ -1802,6 +1805,9 @@ func registerHandlers5(_ table: UnsafeMutablePointer<UInt64>) {
     table[2197] = address(h_loadCompareBranch_i32_load_S_i32_test_not_S_loop)
     table[2198] = address(h_loadCompareBranch_i32_load_S_i32_test_not_I_forward)
     table[2199] = address(h_loadCompareBranch_i32_load_S_i32_test_not_I_loop)
+}
+
+func registerHandlers22(_ table: UnsafeMutablePointer<UInt64>) {
     table[2200] = address(h_loadCompareBranch_i32_load_R_i32_eq_S_forward)
     table[2201] = address(h_loadCompareBranch_i32_load_R_i32_eq_S_loop)
     table[2202] = address(h_loadCompareBranch_i32_load_R_i32_eq_I_forward)
@@ -1902,6 +1908,9 @@ func registerHandlers5(_ table: UnsafeMutablePointer<UInt64>) {
     table[2297] = address(h_loadCompareBranch_i32_load8_u_R_i32_eq_S_loop)
     table[2298] = address(h_loadCompareBranch_i32_load8_u_R_i32_eq_I_forward)
     table[2299] = address(h_loadCompareBranch_i32_load8_u_R_i32_eq_I_loop)
+}
+
+func registerHandlers23(_ table: UnsafeMutablePointer<UInt64>) {
     table[2300] = address(h_loadCompareBranch_i32_load8_u_R_i32_ne_S_forward)
     table[2301] = address(h_loadCompareBranch_i32_load8_u_R_i32_ne_S_loop)
     table[2302] = address(h_loadCompareBranch_i32_load8_u_R_i32_ne_I_forward)

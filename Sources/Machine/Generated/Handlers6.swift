@@ -1601,7 +1601,7 @@
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
 ) { vectorBinary(I16x8.self, &*, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
 
-func registerHandlers6(_ table: UnsafeMutablePointer<UInt64>) {
+func registerHandlers24(_ table: UnsafeMutablePointer<UInt64>) {
     table[2400] = address(h_loadCompareBranch_i32_load16_u_R_i32_lt_s_S_forward)
     table[2401] = address(h_loadCompareBranch_i32_load16_u_R_i32_lt_s_S_loop)
     table[2402] = address(h_loadCompareBranch_i32_load16_u_R_i32_lt_s_I_forward)
@@ -1702,6 +1702,9 @@ func registerHandlers6(_ table: UnsafeMutablePointer<UInt64>) {
     table[2497] = address(h_atomicModify_atomic_rmw_and16)
     table[2498] = address(h_atomicModify_atomic_rmw_and32)
     table[2499] = address(h_atomicModify_atomic_rmw_and64)
+}
+
+func registerHandlers25(_ table: UnsafeMutablePointer<UInt64>) {
     table[2500] = address(h_atomicModify_atomic_rmw_or8)
     table[2501] = address(h_atomicModify_atomic_rmw_or16)
     table[2502] = address(h_atomicModify_atomic_rmw_or32)
@@ -1802,6 +1805,9 @@ func registerHandlers6(_ table: UnsafeMutablePointer<UInt64>) {
     table[2597] = address(h_arrayGet_array_get16_s_RS_slot)
     table[2598] = address(h_arrayGet_array_get16_s_RS_register)
     table[2599] = address(h_arrayGet_array_get16_s_SR_slot)
+}
+
+func registerHandlers26(_ table: UnsafeMutablePointer<UInt64>) {
     table[2600] = address(h_arrayGet_array_get16_s_SR_register)
     table[2601] = address(h_arrayGet_array_get16_u_SS_slot)
     table[2602] = address(h_arrayGet_array_get16_u_SS_register)
@@ -1902,6 +1908,9 @@ func registerHandlers6(_ table: UnsafeMutablePointer<UInt64>) {
     table[2697] = address(h_refCast_ref_cast_i31_R)
     table[2698] = address(h_refCast_ref_cast_kind_S)
     table[2699] = address(h_refCast_ref_cast_kind_R)
+}
+
+func registerHandlers27(_ table: UnsafeMutablePointer<UInt64>) {
     table[2700] = address(h_castBranch_br_object_S_on_cast)
     table[2701] = address(h_castBranch_br_object_S_on_cast_fail)
     table[2702] = address(h_castBranch_br_object_R_on_cast)

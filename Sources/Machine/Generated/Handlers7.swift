@@ -1601,7 +1601,7 @@
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
 ) { vectorLoad(UInt16.self, Lanes.splat, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 
-func registerHandlers7(_ table: UnsafeMutablePointer<UInt64>) {
+func registerHandlers28(_ table: UnsafeMutablePointer<UInt64>) {
     table[2800] = address(h_vectorBinary_i32x4_mul_SS)
     table[2801] = address(h_vectorBinary_i32x4_mul_SK)
     table[2802] = address(h_vectorBinary_f32x4_mul_SS)
@@ -1702,6 +1702,9 @@ func registerHandlers7(_ table: UnsafeMutablePointer<UInt64>) {
     table[2897] = address(h_vectorCompare_i8x16_ge_s_SK)
     table[2898] = address(h_vectorCompare_i8x16_ge_u_SS)
     table[2899] = address(h_vectorCompare_i8x16_ge_u_SK)
+}
+
+func registerHandlers29(_ table: UnsafeMutablePointer<UInt64>) {
     table[2900] = address(h_vectorCompare_i16x8_eq_SS)
     table[2901] = address(h_vectorCompare_i16x8_eq_SK)
     table[2902] = address(h_vectorCompare_i16x8_ne_SS)
@@ -1802,6 +1805,9 @@ func registerHandlers7(_ table: UnsafeMutablePointer<UInt64>) {
     table[2997] = address(h_vectorExtended_i32x4_extmul_high_i16x8_s)
     table[2998] = address(h_vectorExtended_i32x4_extmul_low_i16x8_u)
     table[2999] = address(h_vectorExtended_i32x4_extmul_high_i16x8_u)
+}
+
+func registerHandlers30(_ table: UnsafeMutablePointer<UInt64>) {
     table[3000] = address(h_vectorExtended_i64x2_extmul_low_i32x4_s)
     table[3001] = address(h_vectorExtended_i64x2_extmul_high_i32x4_s)
     table[3002] = address(h_vectorExtended_i64x2_extmul_low_i32x4_u)
@@ -1902,6 +1908,9 @@ func registerHandlers7(_ table: UnsafeMutablePointer<UInt64>) {
     table[3097] = address(h_vectorReplaceFloat_f64x2_replace_lane_R)
     table[3098] = address(h_vectorConstant_v128_const)
     table[3099] = address(h_vectorCopy_v128_copy)
+}
+
+func registerHandlers31(_ table: UnsafeMutablePointer<UInt64>) {
     table[3100] = address(h_vectorSelect_v128_select_S)
     table[3101] = address(h_vectorSelect_v128_select_R)
     table[3102] = address(h_vectorGlobalGet_v128_global_get_own)

@@ -1601,7 +1601,7 @@
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
 ) { vectorMultiplyAddLoad(SIMD4<Int16>.self, Lanes.extend, I32x4.self, &*, &+, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 
-func registerHandlers8(_ table: UnsafeMutablePointer<UInt64>) {
+func registerHandlers32(_ table: UnsafeMutablePointer<UInt64>) {
     table[3200] = address(h_vectorLoad_v128_load16_splat_SR)
     table[3201] = address(h_vectorLoad_v128_load16_splat_SR1)
     table[3202] = address(h_vectorLoad_v128_load16_splat_SR2)
@@ -1702,6 +1702,9 @@ func registerHandlers8(_ table: UnsafeMutablePointer<UInt64>) {
     table[3297] = address(h_vectorBinaryLoad_f32x4_add_R)
     table[3298] = address(h_vectorBinaryLoad_f32x4_add_SI)
     table[3299] = address(h_vectorBinaryLoad_f32x4_add_SS)
+}
+
+func registerHandlers33(_ table: UnsafeMutablePointer<UInt64>) {
     table[3300] = address(h_vectorBinaryLoad_f64x2_add_S)
     table[3301] = address(h_vectorBinaryLoad_f64x2_add_R)
     table[3302] = address(h_vectorBinaryLoad_f64x2_add_SI)
@@ -1802,6 +1805,9 @@ func registerHandlers8(_ table: UnsafeMutablePointer<UInt64>) {
     table[3397] = address(h_vectorBinaryStore_f32x4_mul_R)
     table[3398] = address(h_vectorBinaryStore_f32x4_mul_SI)
     table[3399] = address(h_vectorBinaryStore_f32x4_mul_SS)
+}
+
+func registerHandlers34(_ table: UnsafeMutablePointer<UInt64>) {
     table[3400] = address(h_vectorBinaryStore_f64x2_mul_S)
     table[3401] = address(h_vectorBinaryStore_f64x2_mul_R)
     table[3402] = address(h_vectorBinaryStore_f64x2_mul_SI)
@@ -1902,6 +1908,9 @@ func registerHandlers8(_ table: UnsafeMutablePointer<UInt64>) {
     table[3497] = address(h_vectorPair_i16x8_sub_sub)
     table[3498] = address(h_vectorPair_i16x8_sub_rsub)
     table[3499] = address(h_vectorPair_i32x4_mul_add)
+}
+
+func registerHandlers35(_ table: UnsafeMutablePointer<UInt64>) {
     table[3500] = address(h_vectorPair_i32x4_mul_sub)
     table[3501] = address(h_vectorPair_i32x4_mul_rsub)
     table[3502] = address(h_vectorPair_i32x4_add_add)

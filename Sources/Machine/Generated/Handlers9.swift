@@ -1137,7 +1137,7 @@
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
 ) { observeCall(State(pc, sp, md, ms, cx, r, f, g)) }
 
-func registerHandlers9(_ table: UnsafeMutablePointer<UInt64>) {
+func registerHandlers36(_ table: UnsafeMutablePointer<UInt64>) {
     table[3600] = address(h_vectorMultiplyAddLoad_i32x4_mul_load16x4_s_add_SI)
     table[3601] = address(h_vectorMultiplyAddLoad_i32x4_mul_load16x4_s_add_SS)
     table[3602] = address(h_vectorMultiplyAddLoad_i32x4_mul_load16x4_u_add_S)
@@ -1238,6 +1238,9 @@ func registerHandlers9(_ table: UnsafeMutablePointer<UInt64>) {
     table[3697] = address(h_vectorBinaryExtend_i16x8_mul_load8x8_u_SS)
     table[3698] = address(h_vectorBinaryExtend_i16x8_sub_load8x8_u_S)
     table[3699] = address(h_vectorBinaryExtend_i16x8_sub_load8x8_u_R)
+}
+
+func registerHandlers37(_ table: UnsafeMutablePointer<UInt64>) {
     table[3700] = address(h_vectorBinaryExtend_i16x8_sub_load8x8_u_SI)
     table[3701] = address(h_vectorBinaryExtend_i16x8_sub_load8x8_u_SS)
     table[3702] = address(h_vectorBinaryExtend_i32x4_add_load16x4_s_S)
@@ -1338,6 +1341,9 @@ func registerHandlers9(_ table: UnsafeMutablePointer<UInt64>) {
     table[3797] = address(h_vectorCompareBranch_f32x4_ge_SK_br_unless_loop)
     table[3798] = address(h_vectorCompareBranch_f64x2_eq_SS_br_if_forward)
     table[3799] = address(h_vectorCompareBranch_f64x2_eq_SS_br_if_loop)
+}
+
+func registerHandlers38(_ table: UnsafeMutablePointer<UInt64>) {
     table[3800] = address(h_vectorCompareBranch_f64x2_eq_SS_br_unless_forward)
     table[3801] = address(h_vectorCompareBranch_f64x2_eq_SS_br_unless_loop)
     table[3802] = address(h_vectorCompareBranch_f64x2_eq_SK_br_if_forward)

@@ -18,7 +18,6 @@ struct ArityTable {
     private let types: [Arity]
     private let functions: [TypeIndex]
     private let tags: [TypeIndex]
-    private let infos = InstructionInfos()
 
     init(_ module: ParsedModule) {
         types = module.types.map {
@@ -57,7 +56,7 @@ struct ArityTable {
     func arity(
         of opcode: Opcode, _ reader: inout BinaryReader, label: (UInt32) -> Int
     ) throws(DecodingError) -> Arity {
-        let info = infos[opcode]
+        let info = opcode.info
         if let signature = info.signature {
             try reader.skipImmediates(of: opcode)
             return Arity(Int(signature.operandCount), signature.result == nil ? 0 : 1)

@@ -145,7 +145,7 @@ extension ModulePrinter {
     mutating func blockStart(
         _ opcode: Opcode, _ label: LabelNames.Label?, _ reader: inout BinaryReader
     ) throws(DecodingError) {
-        out.write(infos[opcode].name)
+        out.write(opcode.info.name)
         if let label {
             out.space()
             out.write(labels.identifier(label))
@@ -154,7 +154,7 @@ extension ModulePrinter {
             out.number(UInt64(labels.depth + 1))
             out.write(";)")
         }
-        try immediates(infos[opcode], &reader)
+        try immediates(opcode.info, &reader)
     }
 
     mutating func write(hint isLikely: Bool) {

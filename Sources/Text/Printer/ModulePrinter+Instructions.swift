@@ -6,7 +6,7 @@ extension ModulePrinter {
     mutating func instruction(
         _ opcode: Opcode, _ reader: inout BinaryReader
     ) throws(DecodingError) {
-        let info = infos[opcode]
+        let info = opcode.info
         switch opcode {
         // The table tells these apart by names that are none.
         case .refTest, .refTestNull:

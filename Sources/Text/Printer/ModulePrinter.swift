@@ -7,7 +7,6 @@ struct ModulePrinter: ~Copyable {
     let names: ModuleNames
     let hints: BranchHintMap
     let arities: ArityTable
-    let infos = InstructionInfos()
     var out: TextWriter
     /// Of the function that is being printed.
     var locals = Identifiers.none

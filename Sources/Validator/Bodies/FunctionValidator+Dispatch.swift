@@ -1,4 +1,4 @@
-// Soundness: rules are entries of `InstructionRule.table`, which is never freed.
+// Soundness: rules are entries of an `InstructionRule.Table`, which are never freed.
 
 import WasmDecoder
 

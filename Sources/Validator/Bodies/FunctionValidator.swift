@@ -48,7 +48,7 @@ struct FunctionValidator: ~Copyable {
         self.parsed = parsed
         module = tables.view
         self.registry = registry
-        rules = InstructionRule.table
+        rules = InstructionRule.Table()
         reader = parsed.reader(of: ByteRange(start: 0, end: 0))
         operands = OperandStack(capacity: 256)
         frames = RawStack(capacity: 64)

@@ -1,8 +1,9 @@
 import WasmDecoder
 
-// Soundness: the table is allocated once, filled before the pointer is published by the lazy
-// global, never written again and never freed. It has room for every raw value, and an entry for
-// each that is an opcode; others are never asked for, so that their memory stays untouched.
+// Soundness: the rules of a page of opcodes are allocated once, filled before the pointer is
+// published by their lazy global, never written again and never freed. A page has room for every
+// raw value of it, and a rule for each that is an opcode; others are never asked for, so that their
+// memory stays untouched.
 
 /// How to check an instruction whose types the opcode alone fixes, in 32 bytes.
 struct InstructionRule {
@@ -24,26 +25,44 @@ struct InstructionRule {
     /// Whether the alignment must be the natural one.
     var isAtomic = false
 
-    /// The rules by raw value of `Opcode`.
-    static let table: Table = {
-        let rules = UnsafeMutablePointer<InstructionRule>.allocate(capacity: Table.count)
-        let infos = InstructionInfos()
-        for index in 0..<infos.count {
-            let info = infos[at: index]
-            (rules + Int(info.opcode.rawValue)).initialize(to: InstructionRule(info))
-        }
-        return Table(rules: UnsafePointer(rules))
-    }()
-
+    /// The rules by opcode.
+    ///
+    /// Opcodes with a prefix have pages of their own, made when a module first uses one of them.
     struct Table: @unchecked Sendable {
-        fileprivate let rules: UnsafePointer<InstructionRule>
-        /// The last page of opcodes starts at 0x400 and has room for 0x200.
-        fileprivate static var count: Int { 0x600 }
+        private let plain = InstructionRule.plain
 
         @inline(__always)
         subscript(opcode: Opcode) -> UnsafePointer<InstructionRule> {
-            rules + Int(opcode.rawValue)
+            let raw = Int(opcode.rawValue)
+            return raw < 0x100 ? plain + raw : InstructionRule.prefixed(raw)
         }
+    }
+
+    private nonisolated(unsafe) static let plain = page(0)
+    private nonisolated(unsafe) static let references = page(1)
+    private nonisolated(unsafe) static let miscellaneous = page(2)
+    private nonisolated(unsafe) static let atomics = page(3)
+    private nonisolated(unsafe) static let vectors = page(4)
+
+    @inline(never)
+    private static func prefixed(_ raw: Int) -> UnsafePointer<InstructionRule> {
+        switch raw >> 8 {
+        case 1: references + (raw - 0x100)
+        case 2: miscellaneous + (raw - 0x200)
+        case 3: atomics + (raw - 0x300)
+        default: vectors + (raw - 0x400)
+        }
+    }
+
+    private static func page(_ page: UInt16) -> UnsafePointer<InstructionRule> {
+        // The last page of opcodes starts at 0x400 and has room for 0x200.
+        let size = page < 4 ? 0x100 : 0x200
+        let rules = UnsafeMutablePointer<InstructionRule>.allocate(capacity: size)
+        InstructionInfo.forEach(inPage: page) { info in
+            (rules + (Int(info.opcode.rawValue) - Int(page) << 8))
+                .initialize(to: InstructionRule(info))
+        }
+        return UnsafePointer(rules)
     }
 
     private init(_ info: InstructionInfo) {
