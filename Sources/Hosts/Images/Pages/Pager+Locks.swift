@@ -115,6 +115,7 @@ extension Pager {
         if bytes != headerBytes || log != nil {
             cache.removeAll()
             headerBytes = []
+            revision &+= 1
             header = try DatabaseHeader(bytes)
             cache.limit = max(options.cacheBytes / header.pageSize, 16)
         }

@@ -18,6 +18,8 @@ final class Pager {
     var header: DatabaseHeader
     /// Bytes of the header of which the pages in memory are.
     var headerBytes: [UInt8] = []
+    /// How often the pages in memory were found to be old.
+    var revision: UInt64 = 0
     var cache: PageCache
     /// Pages of the database in this transaction.
     var pageCount: UInt32 = 0
