@@ -34,10 +34,20 @@ struct Namespace {
     static let service: [UInt8] = Array("/othismo".utf8)
 
     let store: any ObjectStore
-    var endpoints: Set<[UInt8]> = []
+    var endpoints: Set<[UInt8]> = [] { didSet { known.targets = [:] } }
     private(set) var newObjects: [[UInt8]: ObjectChanges.NewObject] = [:]
     private var bindings: [[UInt8]: ImageBinding] = [:]
     private(set) var newBindings: [ImageBinding] = []
+    private let known = Known()
+
+    /// What paths were found to mean, until something is added or another program changes the
+    /// store.
+    private final class Known {
+        var targets: [[UInt8]: Target] = [:]
+        static let limit = 10_000
+        /// Longer paths are looked up each time.
+        static let longestPath = 1024
+    }
 
     init(_ store: any ObjectStore) throws(ImageError) {
         self.store = store
@@ -46,6 +56,7 @@ struct Namespace {
 
     /// Forgets what is not committed.
     mutating func reload() throws(ImageError) {
+        known.targets = [:]
         newObjects = [:]
         newBindings = []
         bindings = [:]
@@ -54,13 +65,19 @@ struct Namespace {
 
     /// What was new is committed.
     mutating func committed() {
+        if newObjects.isEmpty, newBindings.isEmpty { return }
+        known.targets = [:]
         newObjects = [:]
         newBindings = []
     }
 
-    mutating func add(_ object: ObjectChanges.NewObject) { newObjects[object.path] = object }
+    mutating func add(_ object: ObjectChanges.NewObject) {
+        known.targets = [:]
+        newObjects[object.path] = object
+    }
 
     mutating func add(_ binding: ImageBinding) {
+        known.targets = [:]
         bindings[binding.path] = binding
         newBindings.append(binding)
     }
@@ -71,8 +88,19 @@ struct Namespace {
     private static let mostLinks = 16
 
     /// What a message to this path reaches. Paths mean the same with and without a slash at their
-    /// start; one that is not the beginning of anything is nothing.
+    /// start; one that is not the beginning of anything is nothing. An object's size may be that of
+    /// an earlier moment.
     func resolve(_ path: [UInt8]) throws(ImageError) -> Target {
+        if let target = known.targets[path] { return target }
+        let target = try find(path)
+        if path.count <= Known.longestPath {
+            if known.targets.count >= Known.limit { known.targets = [:] }
+            known.targets[path] = target
+        }
+        return target
+    }
+
+    private func find(_ path: [UInt8]) throws(ImageError) -> Target {
         var path = path
         for _ in 0..<Self.mostLinks {
             if let found = try exact(path) { return found }
