@@ -65,6 +65,12 @@ import WasmdGuests
 
     private func run(_ socket: GuestSocket, _ connection: Connection) async -> TransportOutcome {
         let chain = connection.service.chain
+        if chain.count == 1, connection.service.role != .listen,
+            let only = session(of: chain[...], connection)
+        {
+            // Without a task of its own, which would cost memory for as long as the connection lives.
+            return await only.run(sockets(socket, only, [], connection))
+        }
         do {
             if connection.service.role == .listen {
                 try await listen(socket, chain, connection)
