@@ -24,27 +24,46 @@ final class ServedTransport: Sendable {
     /// Where connections are taken.
     let addresses: [SystemAddress?]
 
-    /// Reads the files and opens the listeners. Before the process restricts itself.
+    /// What is opened before the process restricts itself.
+    struct Opened: Sendable {
+        let content: TransportContent
+        fileprivate let sockets: [Int32]
+        fileprivate let addresses: [SystemAddress?]
+
+        /// Reads the files and opens the listeners.
+        ///
+        /// - Throws: `Refusal`.
+        init(_ section: TransportSection) throws(Refusal) {
+            content = try TransportContent(section)
+            var sockets: [Int32] = []
+            var addresses: [SystemAddress?] = []
+            for address in section.listen {
+                do throws(SystemError) {
+                    let number = try Kernel.listen(address.system)
+                    sockets.append(number)
+                    addresses.append(try Kernel.localAddress(number))
+                } catch {
+                    for number in sockets { try? Kernel.close(number) }
+                    throw Refusal(file: "\(address)", reason: "cannot listen: \(error.text)")
+                }
+            }
+            self.sockets = sockets
+            self.addresses = addresses
+        }
+    }
+
+    /// Starts the modules. After the process has restricted itself.
     ///
     /// - Throws: `Refusal`.
-    init(_ section: TransportSection, _ resolver: Resolver) throws(Refusal) {
-        let content = try TransportContent(section, resolver)
-        var sockets: [Int32] = []
-        var addresses: [SystemAddress?] = []
-        for address in section.listen {
-            do throws(SystemError) {
-                let number = try Kernel.listen(address.system)
-                sockets.append(number)
-                addresses.append(try Kernel.localAddress(number))
-            } catch {
-                for number in sockets { try? Kernel.close(number) }
-                throw Refusal(file: "\(address)", reason: "cannot listen: \(error.text)")
-            }
-        }
+    init(_ opened: Opened, _ resolver: Resolver) throws(Refusal) {
+        let content = opened.content
+        let section = content.section
+        let chain = try content.transports(resolver)
         name = section.name
         self.resolver = resolver
-        self.addresses = addresses
-        state = Mutex(State(section: section, digest: content.digest, sockets: sockets))
+        addresses = opened.addresses
+        state = Mutex(
+            State(section: section, digest: content.digest, sockets: opened.sockets))
         var options = TransportService.Options()
         options.connectionLimit = section.connections
         options.remedy = "allow more with transports.\(section.name).connections"
@@ -57,7 +76,7 @@ final class ServedTransport: Sendable {
             ServeMessages.write(
                 "transport \(name): \(printable(summary.peer)): \(printable("\(outcome)"))")
         }
-        service = TransportService(content.chain, section.role, to: section.remote, options)
+        service = TransportService(chain, section.role, to: section.remote, options)
     }
 
     /// What the settings say now.
@@ -126,8 +145,10 @@ final class ServedTransport: Sendable {
     /// A change that was checked and not made yet.
     struct Change: Sendable {
         let transport: ServedTransport
-        let section: TransportSection
         let content: TransportContent
+        let chain: [Transport]
+
+        var section: TransportSection { content.section }
 
         /// New connections have the new transports from now on; old ones go on.
         func make() {
@@ -136,7 +157,7 @@ final class ServedTransport: Sendable {
                 state.digest = content.digest
             }
             transport.service.connectionLimit = section.connections
-            transport.service.replace(content.chain)
+            transport.service.replace(chain)
         }
     }
 
@@ -144,8 +165,9 @@ final class ServedTransport: Sendable {
     ///
     /// - Throws: `Refusal`; nothing is changed.
     func change(to section: TransportSection) throws(Refusal) -> Change? {
-        let content = try TransportContent(section, resolver)
+        let content = try TransportContent(section)
         guard content.digest != state.withLock({ $0.digest }) else { return nil }
-        return Change(transport: self, section: section, content: content)
+        return Change(
+            transport: self, content: content, chain: try content.transports(resolver))
     }
 }

@@ -11,19 +11,17 @@ import WasmdWATM
 ///
 /// Made before the process restricts itself: modules are read, and listeners are open then.
 struct TransportsService: DaemonService {
-    private let transports: [ServedTransport]
+    private let opened: [ServedTransport.Opened]
+    private let resolver = Resolver.ofSystem()
 
     /// Nil if there are none.
     ///
     /// - Throws: `Refusal`.
     init?(_ settings: DaemonSettings) throws(Refusal) {
         guard !settings.transports.isEmpty else { return nil }
-        let resolver = Resolver.ofSystem()
-        var transports: [ServedTransport] = []
-        for section in settings.transports {
-            transports.append(try ServedTransport(section, resolver))
-        }
-        self.transports = transports
+        var opened: [ServedTransport.Opened] = []
+        for section in settings.transports { opened.append(try ServedTransport.Opened(section)) }
+        self.opened = opened
     }
 
     /// The folders whose files are read again for a reload.
@@ -42,7 +40,7 @@ struct TransportsService: DaemonService {
     }
 
     func open(_ store: WasmdStorage.Store, _ house: DaemonHouse) throws -> any OpenService {
-        OpenTransports(transports: transports)
+        OpenTransports(transports: try opened.map { try ServedTransport($0, resolver) })
     }
 }
 
