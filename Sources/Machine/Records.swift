@@ -181,10 +181,8 @@ import Synchronization
     @inlinable package static var instance: Int { 56 }
     /// Array of pointers to register code, one for each defined function: the module's `CodeTable`.
     @inlinable package static var codeTable: Int { 64 }
-    /// Array of the instance's own `FunctionRecord`s, one for each defined function; a record whose
-    /// code is null was not needed yet.
-    @inlinable package static var functionRecords: Int { 72 }
-    /// The block of the store's heap that allocations and casts read: see `HeapOffset`.
+    /// The block of the store's heap that allocations and casts read: see `HeapOffset`. The word
+    /// before it is not used.
     @inlinable package static var heap: Int { 80 }
     @inlinable package static var headerSize: Int { 88 }
 }

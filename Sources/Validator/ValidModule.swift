@@ -11,11 +11,15 @@ public struct ValidModule: Sendable {
     package let heldTypes: HeldTypes
     /// The features beyond WebAssembly 1.0 that the module uses; others may be off.
     public let requiredFeatures: Features
+    /// The functions with bodies that something may refer to.
+    package let declared: DeclaredFunctions
 
     fileprivate init(
-        parsed: ParsedModule, types: TypeRegistry, held: HeldTypes, requiredFeatures: Features
+        parsed: ParsedModule, types: TypeRegistry, held: HeldTypes, requiredFeatures: Features,
+        declared: DeclaredFunctions
     ) {
         self.parsed = parsed
+        self.declared = declared
         self.types = types
         typeIDs = held.ids
         heldTypes = held
@@ -55,7 +59,9 @@ public func validate(
             of: module, outside.tables, types, threads: threads, cancellation: cancellation)
         return ValidModule(
             parsed: module, types: types, held: outside.held,
-            requiredFeatures: outside.required.union(required))
+            requiredFeatures: outside.required.union(required),
+            declared: DeclaredFunctions(
+                outside.tables.view.declared, imported: module.importedFunctionCount))
     } catch {
         // The specification knows malformed modules and, among the others, invalid ones.
         if !error.isMalformed, error.reason != .cancelled,

@@ -167,11 +167,12 @@ import WasmdEventLoop
     }
 
     @Test func dampingDoubles() {
-        var damping = WriteDamping(.milliseconds(50)...Duration.seconds(30))
+        let damping = WriteDamping(.milliseconds(50)...Duration.seconds(30))
+        var round: UInt64 = 0
         let start = LoopInstant(nanoseconds: 1_000_000_000)
         var told: [Int] = []
         for milliseconds in 0..<130_000
-        where damping.report(at: start + .milliseconds(milliseconds)) {
+        where damping.report(at: start + .milliseconds(milliseconds), told: &round) {
             told.append(milliseconds)
         }
         #expect(
@@ -179,7 +180,28 @@ import WasmdEventLoop
                 0, 50, 150, 350, 750, 1550, 3150, 6350, 12750, 25550, 51150, 81150, 111150,
             ])
         damping.reset()
-        let again = [0, 49, 50].map { damping.report(at: start + .milliseconds($0)) }
+        let again = [0, 49, 50].map {
+            damping.report(at: start + .milliseconds($0), told: &round)
+        }
         #expect(again == [true, false, true])
+    }
+
+    /// In each round the guest is told about all sockets.
+    @Test func socketsAreReportedTogether() {
+        let damping = WriteDamping(.milliseconds(50)...Duration.seconds(30))
+        let start = LoopInstant(nanoseconds: 1_000_000_000)
+        var (one, other): (UInt64, UInt64) = (0, 0)
+        var rounds: [Int] = []
+        for milliseconds in 0..<1000 {
+            let now = start + .milliseconds(milliseconds)
+            let first = damping.report(at: now, told: &one)
+            let second = damping.report(at: now, told: &other)
+            #expect(first == second)
+            if first { rounds.append(milliseconds) }
+        }
+        #expect(rounds == [0, 50, 150, 350, 750])
+        var late: UInt64 = 0
+        #expect(damping.report(at: start + .milliseconds(1000), told: &late))
+        #expect(!damping.report(at: start + .milliseconds(1001), told: &late))
     }
 }

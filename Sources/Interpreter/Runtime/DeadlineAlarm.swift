@@ -12,8 +12,8 @@ import WasmSystem
 /// would be late by a hundred slow calls. So one thread of the process sleeps until the next
 /// deadline, and the machine reads one word that is in its cache.
 ///
-/// The thread is started with the first deadline. If the system refuses it, the bit is always set,
-/// and each check reads the clock.
+/// The thread is started with the first deadline, and ends when there was none for a while. If the
+/// system refuses it, the bit is always set, and each check reads the clock.
 final class DeadlineAlarm: Sendable {
     static let shared = DeadlineAlarm()
 
@@ -40,6 +40,8 @@ final class DeadlineAlarm: Sendable {
     private static let granularity: Int64 = 100_000
     /// The longest sleep, because the clock of the sleep stops while the machine is suspended.
     private static let longestSleep: Int64 = 10_000_000_000
+    /// How long the thread stays without a deadline to wait for.
+    private static let longestIdleTime: Int64 = 250_000_000
 
     private init() {
         word = .allocate(capacity: 1)
@@ -111,9 +113,21 @@ final class DeadlineAlarm: Sendable {
             let next = state.withLock { ring(in: &$0, at: now) }
             let wake = next == Self.never ? next : max(next, now + Self.granularity)
             wakeTime.store(wake, ordering: .sequentiallyConsistent)
-            Futex.wait(
-                word, while: ticket,
-                nanoseconds: wake == Self.never ? nil : min(wake - now, Self.longestSleep))
+            guard wake == Self.never else {
+                Futex.wait(word, while: ticket, nanoseconds: min(wake - now, Self.longestSleep))
+                continue
+            }
+            Futex.wait(word, while: ticket, nanoseconds: Self.longestIdleTime)
+            if word.pointee.load(ordering: .sequentiallyConsistent) == ticket, isOver() { return }
+        }
+    }
+
+    /// Whether the thread ends: whoever lists a handle from then on starts another one.
+    private func isOver() -> Bool {
+        state.withLock { state in
+            guard state.handles.isEmpty else { return false }
+            state.hasThread = false
+            return true
         }
     }
 

@@ -1,7 +1,8 @@
 // Invariants: `context` is a block of the module's layout; the pointers in it lead to records,
 // cells and arrays that live as long as the store, or are owned by this object, which the store
 // keeps until it is freed. A function record with null code was not needed yet, all its other
-// fields are zero. The store outlives this object.
+// fields are zero. `functionRecords` has one for each declared function of the module. The store
+// outlives this object.
 
 import WasmMachine
 import WasmSystem
@@ -30,7 +31,10 @@ final class InstanceStorage {
 
     /// The context block, the records, and references of element segments.
     @exclusivity(unchecked) private var holding: ResourceHolding
+    /// Those of declared functions: only these are referred to.
     private let functionRecords: UnsafeMutablePointer<FunctionRecord>
+    /// Those of other functions, which only the embedder asks for.
+    private var otherRecords: [Int: UnsafeMutablePointer<FunctionRecord>] = [:]
     private let memoryRecords: UnsafeMutablePointer<UnsafeMutablePointer<MemoryRecord>>
     private let tableRecords: UnsafeMutablePointer<UnsafeMutablePointer<TableRecord>>
 
@@ -42,7 +46,7 @@ final class InstanceStorage {
         _ module: Module, imports: [ResolvedImport], in store: Store
     ) throws(ResourceError) {
         // Each a field of its own: a copy of the whole module retains all its arrays.
-        let bodyCount = module.parsed.bodies.count
+        let recordCount = module.valid.declared.count
         let memoryCount = module.parsed.memories.count
         let tableCount = module.parsed.tables.count
         var holding = ResourceHolding(store.account)
@@ -51,7 +55,7 @@ final class InstanceStorage {
             throw .outOfMemory
         }
         let size = MemoryLayout<FunctionRecord>.stride
-        guard let functions = Allocation.zeroed(max(bodyCount, 1), stride: size) else {
+        guard let functions = Allocation.zeroed(max(recordCount, 1), stride: size) else {
             Allocation.free(context)
             throw .outOfMemory
         }
@@ -60,7 +64,7 @@ final class InstanceStorage {
         self.module = module
         self.context = context
         functionRecords = functions.bindMemory(
-            to: FunctionRecord.self, capacity: bodyCount)
+            to: FunctionRecord.self, capacity: recordCount)
         memoryRecords = .allocate(capacity: max(memoryCount, 1))
         memoryRecords.initialize(repeating: store.emptyMemory, count: max(memoryCount, 1))
         tableRecords = .allocate(capacity: max(tableCount, 1))
@@ -89,6 +93,7 @@ final class InstanceStorage {
         for case .ready(let buffer) in elementStates { buffer.deallocate() }
         tableRecords.deallocate()
         memoryRecords.deallocate()
+        for record in otherRecords.values { record.deallocate() }
         Allocation.free(functionRecords)
         Allocation.free(context)
     }
@@ -100,7 +105,7 @@ final class InstanceStorage {
             module.parsed.memories.count + module.parsed.tables.count + module.parsed.tags.count
         let segments = module.parsed.elementSegments.count + module.parsed.dataSegments.count
         return module.layout.byteCount
-            + module.parsed.bodies.count * MemoryLayout<FunctionRecord>.stride
+            + module.valid.declared.count * MemoryLayout<FunctionRecord>.stride
             + (entities + segments) * 32 + module.parsed.types.count * 64 + 512
     }
 
@@ -124,7 +129,6 @@ final class InstanceStorage {
         put(store.exchange, ContextOffset.exchange)
         put(Unmanaged.passUnretained(self).toOpaque(), ContextOffset.instance)
         put(module.code.entries, ContextOffset.codeTable)
-        put(functionRecords, ContextOffset.functionRecords)
         put(store.heap.record, ContextOffset.heap)
     }
 
@@ -184,19 +188,33 @@ final class InstanceStorage {
         }
         let defined = index - layout.importedFunctionCount
         guard defined < module.parsed.bodies.count else { return nil }
-        let record = functionRecords + defined
-        if UnsafeRawPointer(record).load(as: UInt.self) == 0 {
-            let shape = module.code.shape(of: defined)
-            record.initialize(
-                to: FunctionRecord(
-                    code: module.code.entry(of: defined), context: context,
-                    typeID: module.valid.typeIDs[Int(module.parsed.functions[index])],
-                    headerIndex: UInt16(clamping: shape.headerIndex),
-                    parameterSlots: UInt16(clamping: shape.parameterSlots),
-                    resultSlots: UInt16(clamping: shape.resultSlots),
-                    functionIndex: UInt32(truncatingIfNeeded: index), host: nil))
+        if let known = existingRecord(defined) { return known }
+        let shape = module.code.shape(of: defined)
+        let made = FunctionRecord(
+            code: module.code.entry(of: defined), context: context,
+            typeID: module.valid.typeIDs[Int(module.parsed.functions[index])],
+            headerIndex: UInt16(clamping: shape.headerIndex),
+            parameterSlots: UInt16(clamping: shape.parameterSlots),
+            resultSlots: UInt16(clamping: shape.resultSlots),
+            functionIndex: UInt32(truncatingIfNeeded: index), host: nil)
+        let record: UnsafeMutablePointer<FunctionRecord>
+        if let position = module.valid.declared.position(of: defined) {
+            record = functionRecords + position
+        } else {
+            record = .allocate(capacity: 1)
+            otherRecords[defined] = record
         }
+        record.initialize(to: made)
         return record
+    }
+
+    /// The record of a function with a body, if it was made.
+    func existingRecord(_ defined: Int) -> UnsafeMutablePointer<FunctionRecord>? {
+        guard let position = module.valid.declared.position(of: defined) else {
+            return otherRecords.isEmpty ? nil : otherRecords[defined]
+        }
+        let record = functionRecords + position
+        return UnsafeRawPointer(record).load(as: UInt.self) == 0 ? nil : record
     }
 
     /// Whether the address is that of the record of a function of the instance, if the record was
@@ -204,8 +222,10 @@ final class InstanceStorage {
     func owns(_ record: UnsafeMutablePointer<FunctionRecord>) -> Bool {
         let size = UInt(MemoryLayout<FunctionRecord>.stride)
         let offset = UInt(bitPattern: record) &- UInt(bitPattern: functionRecords)
-        return offset % size == 0 && offset / size < UInt(module.parsed.bodies.count)
-            && record.pointee.context == context
+        if offset % size == 0, offset / size < UInt(module.valid.declared.count) {
+            return record.pointee.context == context
+        }
+        return otherRecords.contains { $0.value == record }
     }
 
     /// The cell of a global's value; nil if there is no such global.

@@ -333,11 +333,7 @@ func runtimeTranslate(_ cx: ContextPointer, _ definedFunction: Int) -> UInt64 {
         let code = try context.instance.module.code.translate(
             definedFunction, for: TranslationClient(store: store))
         // References to the function were made with the stub.
-        let record =
-            cx.load(
-                fromByteOffset: ContextOffset.functionRecords,
-                as: UnsafeMutablePointer<FunctionRecord>.self) + definedFunction
-        if UnsafeRawPointer(record).load(as: UInt.self) != 0 { record.pointee.code = code }
+        context.instance.existingRecord(definedFunction)?.pointee.code = code
         return UInt64(UInt(bitPattern: code))
     } catch .stopped(let stop) {
         return stop.answer

@@ -79,7 +79,7 @@ extension Command {
         options: [
             .config, .check, .data, .executor, .executorLegacy, .wess, .wessConfig, .wessLog,
             .console, .supervisor, .supervisorOrchestrator, .cameraImage, .orchestrator,
-            .orchestratorInit, .noMulticast,
+            .orchestratorInit, .noMulticast, .transport,
             .insecure, .listen, .dir, .env, .envInherit, .runTimeout, .runMaxMemory,
             .fuel, .maxRequests, .maxWaiting, .maxBody, .trustProxy, .loops, .sandbox,
             .noSandbox, .features, .json, .help,
@@ -500,6 +500,11 @@ extension Option {
         "no-mdns",
         help: "Neither advertise --supervisor and --orchestrator in the local network by multicast "
             + "DNS, nor look for devices there")
+    static let transport = Option(
+        "transport", value: "SPEC", repeats: true,
+        help: "Carry connections through a transport as 'wasmd watm' does: SPEC is dial, listen or "
+            + "relay, then ,module=FILE,listen=ADDR,remote=ADDR and perhaps ,config=FILE,name=NAME. "
+            + "May be repeated")
     static let cameraImage = Option(
         "camera-image", value: "FILE", .file,
         help: "Give modules of --supervisor a camera whose images are FILE")

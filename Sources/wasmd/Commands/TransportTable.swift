@@ -13,7 +13,7 @@ extension Command {
             .guestArgument, .env, .envInherit, .dir, .entry, .halfClose, .maxConnections,
             .transportTimeout, .startTimeout, .connectTimeout, .runMaxMemory, .transportStack,
             .transportFuel, .transportDescriptors, .trace, .loops, .features, .json,
-            .transportWasm, .transportLaddr, .transportRaddr, .help,
+            .sandbox, .noSandbox, .transportWasm, .transportLaddr, .transportRaddr, .help,
         ],
         notes: [
             "dial: takes connections of applications at --listen, and carries them through the "
@@ -30,6 +30,9 @@ extension Command {
                 + "all connections; a guest that is not finished after a second is stopped.",
             "What guests print goes to standard error. With --json standard output gets an object for "
                 + "each connection that ended, and one with all counts at the end.",
+            "The kernel refuses the process what it does not need, as far as the kernel can: files "
+                + "outside of the folders of its modules, configurations and guests, other programs, "
+                + "further listeners. --no-sandbox lets that be.",
         ],
         examples: [
             (

@@ -26,7 +26,7 @@ struct ConfigurationFile: Sendable {
     /// The folders that must stay readable, so that files that replace these can be read.
     var folders: [[UInt8]] { [path, options.wessFile].compactMap { $0.map(Self.folder(of:)) } }
 
-    private static func folder(of path: Word) -> [UInt8] {
+    static func folder(of path: Word) -> [UInt8] {
         let bytes = path.bytes
         guard let slash = bytes.lastIndex(of: UInt8(ascii: "/")) else { return [0x2e] }
         return slash == 0 ? [UInt8(ascii: "/")] : Array(bytes[..<slash])

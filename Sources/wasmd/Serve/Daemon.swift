@@ -24,7 +24,7 @@ struct Daemon {
     /// Serves until a signal comes.
     func run() throws {
         let folder = data.bytes
-        let readable = file.folders + (settings.orchestrator.initFolder.map { [$0.bytes] } ?? [])
+        let readable = file.folders + TransportsService.folders(settings) + (settings.orchestrator.initFolder.map { [$0.bytes] } ?? [])
         let sandbox: Sandbox? =
             switch settings.common.sandbox {
             case .off: nil
@@ -38,6 +38,9 @@ struct Daemon {
                 // The collector of traces is the only server that it speaks to.
                 confinement.landlock.connectPorts = [port]
                 confinement.calls = Confinement.serverCalls(hasUnixSockets: false)
+            }
+            if TransportsService.usesUnixSockets(settings) {
+                confinement.calls = Confinement.serverCalls(hasUnixSockets: true)
             }
             return confinement
         }.start {
@@ -87,6 +90,7 @@ struct Daemon {
         let control = try DaemonControl(executor, settings, file: file)
         control.follow { operations.follow($0) }
         control.follow { services.follow($0) }
+        control.prepare { (settings) throws(Refusal) in try services.prepare(settings) }
         let shared = try operations.surfaces(executor, store, control, services, at: listeners)
         let group = try LoopGroup(count: settings.common.loops)
         try group.run { loop in
@@ -125,6 +129,7 @@ struct Daemon {
             {
                 servers.append(server)
             }
+            try await services.serve(on: group.loops, loop)
             operations.started(on: loop)
             ServeMessages.write("data in \(printable(data.text))")
             try await services.start(on: loop)
@@ -149,7 +154,9 @@ struct Daemon {
                 }
             }
             let grace = control.settings.common.grace
+            let ends = loop.spawn { await services.stop(on: loop) }
             await stop(servers, grace, loop)
+            await ends.value
             await operations.finish(on: loop)
         }
     }

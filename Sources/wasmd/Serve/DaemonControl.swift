@@ -19,7 +19,10 @@ final class DaemonControl: Sendable {
         var rules: AccessRules
         var listeners: [SurfaceListener] = []
         var followers: [@Sendable (DaemonSettings) -> Void] = []
+        var preparing: [Prepare] = []
     }
+
+    typealias Prepare = @Sendable (DaemonSettings) throws(Refusal) -> PreparedReload
 
     /// - Throws: `StorageError` if what tenants have stored cannot be counted.
     init(
@@ -55,6 +58,10 @@ final class DaemonControl: Sendable {
         state.withLock { $0.followers.append(body) }
     }
 
+    /// Calls `body` for each reload before anything is changed: also files that the configuration
+    /// names may have changed.
+    func prepare(_ body: @escaping Prepare) { state.withLock { $0.preparing.append(body) } }
+
     /// What a reload did.
     enum Reload: Sendable, Equatable {
         /// Paths of the settings that changed; none if nothing did.
@@ -79,7 +86,16 @@ final class DaemonControl: Sendable {
             guard fixed.isEmpty else {
                 return .refused(["needs a restart: " + fixed.joined(separator: ", ")])
             }
-            guard !changes.isEmpty else { return .changed([]) }
+            var prepared: [PreparedReload] = []
+            do throws(Refusal) {
+                for body in state.withLock({ $0.preparing }) { prepared.append(try body(new)) }
+            } catch {
+                return .refused([error.singleLine])
+            }
+            let files = prepared.flatMap(\.paths).filter { path in
+                !changes.contains { $0.path == path }
+            }
+            guard !changes.isEmpty || !files.isEmpty else { return .changed([]) }
             let rules = AccessRules(new.common, replacing: self.rules)
             do {
                 try executor.setTenants(rules.tenants)
@@ -94,7 +110,8 @@ final class DaemonControl: Sendable {
             }
             for listener in listeners { listener.rules = rules }
             for follower in followers { follower(new) }
-            return .changed(changes.map(\.path))
+            for part in prepared { part.make() }
+            return .changed(changes.map(\.path) + files)
         }
     }
 }

@@ -40,7 +40,9 @@ struct DaemonListeners: Sendable {
             }
         }
         var wanted = settings.namedListeners
-        if wanted.isEmpty, bound.isEmpty { wanted = [DaemonSettings.standardListener] }
+        if wanted.isEmpty, bound.isEmpty, settings.transports.isEmpty {
+            wanted = [DaemonSettings.standardListener]
+        }
         for listener in wanted {
             do throws(SystemError) {
                 bound.append(

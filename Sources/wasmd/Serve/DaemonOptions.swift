@@ -41,6 +41,7 @@ struct DaemonOptions: Sendable {
             ) { (word: Word) in SocketAddress(word.bytes) }
             return values.isEmpty ? nil : values
         }
+        let transports = try Self.transports(arguments)
         let executor = (try addresses(.executor) ?? []) + (try addresses(.listen) ?? [])
         // What was not named on the command line is not opened beside what was.
         let legacy = try addresses(.executorLegacy)
@@ -49,7 +50,7 @@ struct DaemonOptions: Sendable {
         let supervisor = try addresses(.supervisor)
         let orchestrator = try addresses(.orchestrator)
         if !executor.isEmpty || legacy != nil || wess != nil || console != nil
-            || supervisor != nil || orchestrator != nil
+            || supervisor != nil || orchestrator != nil || !transports.isEmpty
         {
             changes.append { settings in
                 settings.executor.listen = executor
@@ -59,6 +60,7 @@ struct DaemonOptions: Sendable {
                 settings.console.listen = console ?? []
                 settings.supervisor.listen = supervisor ?? []
                 settings.orchestrator.listen = orchestrator ?? []
+                settings.transports = transports
             }
         }
         set(arguments.word(of: .data)) { $0.common.data = $1.bytes }
@@ -111,6 +113,26 @@ struct DaemonOptions: Sendable {
         ) { $0.common.sandbox = $1 == .strict ? .strict : .on }
         if arguments.has(.noSandbox) { changes.append { $0.common.sandbox = .off } }
         self.changes = changes
+    }
+
+    private static func transports(
+        _ arguments: ParsedArguments
+    ) throws(UsageError) -> [TransportSection] {
+        var number = 0
+        let sections = try arguments.readAll(
+            .transport,
+            expected: "dial, listen or relay, then ,module=FILE,listen=ADDR,remote=ADDR"
+        ) { (word: Word) -> TransportSection? in
+            defer { number += 1 }
+            return TransportSection(word, number: number)
+        }
+        for (index, section) in sections.enumerated()
+        where sections.prefix(index).contains(where: { $0.name == section.name }) {
+            throw .invalidValue(
+                "name=\(section.name)", of: "--transport", expected: "another name for each",
+                .serve)
+        }
+        return sections
     }
 
     /// Replaces what the options say.

@@ -29,10 +29,20 @@ protocol OpenService: Sendable {
     var api: APITable { get }
     /// What the status of the server says about it.
     var status: Document.Member? { get }
+    /// Surfaces beside the admin interface.
+    var operatorSurfaces: [any Surface] { get }
     /// Adds its metrics.
     func watch(_ metrics: MetricRegistry)
     /// Is told the settings, also after each reload.
     func follow(_ settings: DaemonSettings)
+    /// Checks what a reload changes of it, and changes nothing yet. Not on a loop.
+    ///
+    /// - Throws: why nothing of the configuration can be changed.
+    func prepare(_ settings: DaemonSettings) throws(Refusal) -> PreparedReload
+    /// Serves listeners of its own, which are not for HTTP. On a loop.
+    func serve(on loops: [EventLoop], _ loop: EventLoop) async throws
+    /// Closes these listeners and ends what they serve, which has no end of its own.
+    func stop(on loop: EventLoop) async
     /// Starts what it does by itself. Its listeners serve already.
     func start(on loop: EventLoop) async throws
     /// Advertises itself in the local network and looks for others. On the loop of the discovery.
@@ -42,6 +52,17 @@ protocol OpenService: Sendable {
 extension OpenService {
     var status: Document.Member? { nil }
     func follow(_ settings: DaemonSettings) {}
+    var operatorSurfaces: [any Surface] { [] }
+    func prepare(_ settings: DaemonSettings) throws(Refusal) -> PreparedReload { PreparedReload() }
+    func serve(on loops: [EventLoop], _ loop: EventLoop) async throws {}
+    func stop(on loop: EventLoop) async {}
+}
+
+/// What a reload changes of a host, checked and not made yet.
+struct PreparedReload: Sendable {
+    /// The settings whose files have changed.
+    var paths: [String] = []
+    var make: @Sendable () -> Void = {}
 }
 
 /// The hosts beside the executor that settings ask for.
@@ -56,6 +77,7 @@ struct DaemonServices: Sendable {
         var all: [any DaemonService] = []
         if let service = OrchestratorService(settings, listeners) { all.append(service) }
         if let service = try SupervisorService(settings, listeners) { all.append(service) }
+        if let service = try TransportsService(settings) { all.append(service) }
         self.all = all
         discovery = DiscoveryService(settings)
     }
@@ -63,6 +85,7 @@ struct DaemonServices: Sendable {
     /// Whether one of them makes connections, to any port.
     static func connect(_ settings: DaemonSettings) -> Bool {
         !settings.orchestrator.listen.isEmpty || !settings.supervisor.listen.isEmpty
+            || !settings.transports.isEmpty
     }
 
     func open(
@@ -86,7 +109,27 @@ struct OpenServices: Sendable {
         all.filter { $0.personality == personality }.flatMap(\.surfaces)
     }
 
+    var operatorSurfaces: [any Surface] { all.flatMap(\.operatorSurfaces) }
+
     func follow(_ settings: DaemonSettings) { for service in all { service.follow(settings) } }
+
+    func prepare(_ settings: DaemonSettings) throws(Refusal) -> PreparedReload {
+        var whole = PreparedReload()
+        for service in all {
+            let (part, before) = (try service.prepare(settings), whole)
+            whole = PreparedReload(paths: before.paths + part.paths) {
+                before.make()
+                part.make()
+            }
+        }
+        return whole
+    }
+
+    func serve(on loops: [EventLoop], _ loop: EventLoop) async throws {
+        for service in all { try await service.serve(on: loops, loop) }
+    }
+
+    func stop(on loop: EventLoop) async { for service in all { await service.stop(on: loop) } }
 
     func start(on loop: EventLoop) async throws {
         for service in all { try await service.start(on: loop) }

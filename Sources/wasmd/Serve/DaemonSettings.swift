@@ -13,6 +13,7 @@ struct DaemonSettings: Sendable, Equatable {
     var supervisor = SupervisorSection()
     var discovery = DiscoverySection()
     var orchestrator = OrchestratorSection()
+    var transports: [TransportSection] = []
 
     /// What may be served on an address.
     enum Personality: String, CaseIterable, Sendable {
@@ -57,7 +58,7 @@ struct DaemonSettings: Sendable, Equatable {
     /// All settings, for comparing.
     var facts: [SettingFact] {
         common.facts + executor.facts + wess.facts + console.facts + supervisor.facts
-            + discovery.facts + orchestrator.facts
+            + discovery.facts + orchestrator.facts + transports.flatMap(\.facts)
     }
 
     /// Reads a file; reading none yields the defaults and what variables say.
@@ -88,6 +89,9 @@ struct DaemonSettings: Sendable, Equatable {
         settings.supervisor = SupervisorSection(file.root.table("supervisor"))
         settings.orchestrator = OrchestratorSection(file.root.table("orchestrator"))
         settings.discovery = DiscoverySection(file.root.table("discovery"))
+        settings.transports = file.root.namedTables("transports").map {
+            TransportSection(name: $0.name, $0.table)
+        }
         return (settings, file.finish(), file.unknownVariables, source)
     }
 
@@ -97,6 +101,17 @@ struct DaemonSettings: Sendable, Equatable {
     func conflicts(_ place: (String) -> DocumentPlace?) -> [SettingsProblem] {
         var problems: [SettingsProblem] = []
         var seen: [SocketAddress] = []
+        for transport in transports {
+            for address in transport.listen where address.port != 0 {
+                if seen.contains(address) {
+                    let path = "transports.\(transport.name).listen"
+                    problems.append(
+                        SettingsProblem(
+                            path: path, place: place(path), text: "'\(address)' is named twice"))
+                }
+                seen.append(address)
+            }
+        }
         for listener in namedListeners {
             let address = listener.address
             if seen.contains(address), address.port != 0 {

@@ -25,17 +25,48 @@ struct TransportCommand {
             let trace = try settings.run.trace.map { try TraceFile($0) }
             let files = TransportFiles(
                 settings, trace: trace.map { file in { @Sendable line in file.write(line) } })
-            let content = try files.read()
-            try check(content, role)
-            let server = TransportServer(
-                settings, role, files, content, TransportLines(printsJSON: settings.printsJSON))
-            return try server.run()
+            return try start(files, role)
         } catch let refusal as Refusal {
             console.complain(refusal.text)
         } catch {
             console.complain("watm: \(printable("\(error)"))")
         }
         return ExitCode.refused
+    }
+
+    /// Opens everything, lets the kernel restrict the process, and serves.
+    private func start(_ files: TransportFiles, _ role: TransportRole) throws -> Int32 {
+        // Read before the restrictions, since these name their folders.
+        let texts = try files.texts()
+        let lines = TransportLines(printsJSON: settings.printsJSON)
+        let settings = settings
+        let confinement = { @Sendable in
+            Self.confinement(settings, role, files.readableFolders, texts.folders)
+        }
+        var code = ExitCode.refused
+        try ServeSandbox(
+            settings.sandbox, file: "watm \(settings.verb.rawValue)", confinement: confinement
+        ).start {
+            ((), try TransportServer.listen(settings, role, texts.listener))
+        } threads: { _, sockets in
+            let content = try files.content(of: texts)
+            try check(content, role)
+            code = try TransportServer(settings, role, files, content, lines, sockets).run()
+        }
+        return code
+    }
+
+    /// Files of its folders, connections to any port, and listeners for a guest that makes its own.
+    private static func confinement(
+        _ settings: TransportSettings, _ role: TransportRole, _ readable: [[UInt8]],
+        _ folders: [(path: [UInt8], isReadOnly: Bool)]
+    ) -> Confinement {
+        var confinement = Confinement.serving(readable, folders: folders, connects: true)
+        if case .address(.unix)? = settings.remote {
+            confinement.calls = Confinement.serverCalls(hasUnixSockets: true)
+        }
+        if role == .run { confinement.landlock.bindPorts = nil }
+        return confinement
     }
 
     /// Refuses what could serve no connection.

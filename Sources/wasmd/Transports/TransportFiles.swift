@@ -2,6 +2,7 @@ import WasmInterpreter
 import WasmSystem
 import WasmWASI
 import WasmdEventLoop
+import WasmdGuests
 import WasmdWATM
 
 /// The files that a transport is made of, read anew for each reload.
@@ -34,8 +35,54 @@ struct TransportFiles: Sendable {
         var listener: String?
     }
 
+    /// What was read from the files. Nothing of a guest runs yet.
+    struct Texts: Sendable {
+        fileprivate var modules: [(path: Word, module: Module)] = []
+        fileprivate var options = TransportOptions()
+        /// Folders of the guests.
+        fileprivate(set) var folders: [(path: [UInt8], isReadOnly: Bool)] = []
+        /// Where to listen, if the command line does not say.
+        fileprivate(set) var listener: String?
+    }
+
+    /// Reads the files, and starts each module once.
+    ///
     /// - Throws: `Refusal` that names the file.
-    func read() throws(Refusal) -> Content {
+    func read() throws(Refusal) -> Content { try content(of: try texts()) }
+
+    /// Starts each module once, for at most a second, and makes the transports.
+    ///
+    /// - Throws: `Refusal` that names the file.
+    func content(of texts: Texts) throws(Refusal) -> Content {
+        var content = Content(chain: [], names: [], listener: texts.listener)
+        for (path, module) in texts.modules {
+            do throws(TransportError) {
+                content.chain.append(try Transport(module, texts.options))
+            } catch {
+                throw Self.refusal(path, error)
+            }
+            content.names.append(path.text)
+        }
+        return content
+    }
+
+    /// The folders that must stay readable, so that files that replace these can be read.
+    var readableFolders: [[UInt8]] {
+        let settings = settings.all
+        var paths = settings.modules
+        paths += [settings.configuration, settings.hostConfiguration].compactMap { $0 }
+        if let path = settings.hostConfiguration,
+            let host = try? Self.hostConfiguration(path)
+        {
+            paths += [host.module, host.configuration].compactMap { $0.map { Word($0) } }
+        }
+        return paths.map(ConfigurationFile.folder(of:))
+    }
+
+    /// Reads and checks the files.
+    ///
+    /// - Throws: `Refusal` that names the file.
+    func texts() throws(Refusal) -> Texts {
         let settings = settings.all
         var host: HostConfiguration?
         if let path = settings.hostConfiguration { host = try Self.hostConfiguration(path) }
@@ -47,34 +94,33 @@ struct TransportFiles: Sendable {
                 hint: "Name one with --module FILE.")
         }
         let configuration = settings.configuration ?? host?.configuration.map { Word($0) }
-        let options = try options(host, configuration)
+        var texts = Texts()
+        texts.listener = host?.listener?.address
+        texts.options = try options(host, configuration)
+        texts.folders = texts.options.world.folders.compactMap { folder in
+            folder.hostPathBytes.isEmpty ? nil : (folder.hostPathBytes, folder.isReadOnly)
+        }
         var engineOptions = Engine.Configuration()
         engineOptions.features = settings.features
         let engine = Engine(engineOptions)
-        var content = Content(chain: [], names: [], listener: host?.listener?.address)
         for path in modules {
-            content.chain.append(try Self.transport(path, engine, options))
-            content.names.append(path.text)
+            let module = try Self.module(path, engine)
+            let report = TransportReport(module)
+            guard report.isUsable else { throw Self.refusal(path, .unusable(report.faults)) }
+            texts.modules.append((path, module))
         }
-        return content
+        return texts
     }
 
-    private static func transport(
-        _ path: Word, _ engine: Engine, _ options: TransportOptions
-    ) throws(Refusal) -> Transport {
-        let module = try module(path, engine)
-        do throws(TransportError) {
-            return try Transport(module, options)
-        } catch {
-            guard case .unusable(let faults) = error else {
-                throw Refusal(file: path.text, reason: printable("\(error)"))
-            }
-            throw Refusal(
-                file: path.text,
-                reason: "no transport: "
-                    + faults.map { printable("\($0)") }.joined(separator: "; "),
-                hint: "'wasmd watm validate \(path.text)' says everything about it.")
+    private static func refusal(_ path: Word, _ error: TransportError) -> Refusal {
+        guard case .unusable(let faults) = error else {
+            return Refusal(file: path.text, reason: printable("\(error)"))
         }
+        return Refusal(
+            file: path.text,
+            reason: "no transport: "
+                + faults.map { printable("\($0)") }.joined(separator: "; "),
+            hint: "'wasmd watm validate \(path.text)' says everything about it.")
     }
 
     static func module(_ path: Word, _ engine: Engine) throws(Refusal) -> Module {
@@ -146,6 +192,10 @@ struct TransportFiles: Sendable {
 
     /// What guests print goes to standard error, which holds no loop up.
     private static let log = WASI.Output.closure { bytes in
-        ServeMessages.output.write(unsafe [UInt8](bytes))
+        // Lines stay lines; everything else that a terminal would obey becomes text.
+        let lines = unsafe [UInt8](bytes).split(
+            separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+        let text = lines.map { HarmlessText.text($0) }.joined(separator: "\n")
+        ServeMessages.output.write(Array(text.utf8))
     }
 }

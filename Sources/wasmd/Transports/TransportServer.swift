@@ -12,21 +12,24 @@ struct TransportServer {
     private let files: TransportFiles
     private let content: TransportFiles.Content
     private let lines: TransportLines
+    private let listeners: [Socket]
 
+    /// - Parameter listeners: sockets that listen already.
     init(
         _ settings: TransportSettings, _ role: TransportRole, _ files: TransportFiles,
-        _ content: TransportFiles.Content, _ lines: TransportLines
+        _ content: TransportFiles.Content, _ lines: TransportLines, _ listeners: [Socket]
     ) {
         self.settings = settings
         self.role = role
         self.files = files
         self.content = content
         self.lines = lines
+        self.listeners = listeners
     }
 
     /// - Returns: the exit code.
     func run() throws -> Int32 {
-        let listeners = try listen()
+        let listeners = listeners
         lines.start()
         defer { lines.finish() }
         let group = try LoopGroup(count: settings.loopCount)
@@ -53,14 +56,19 @@ struct TransportServer {
     }
 
     /// A socket that listens. From now on connections wait.
-    private struct Socket: Sendable {
+    struct Socket: Sendable {
         let number: Int32
         let address: SystemAddress?
     }
 
-    private func listen() throws(Refusal) -> [Socket] {
+    /// Opens the listeners.
+    ///
+    /// - Parameter configured: where to listen, if the command line does not say.
+    static func listen(
+        _ settings: TransportSettings, _ role: TransportRole, _ configured: String?
+    ) throws(Refusal) -> [Socket] {
         var addresses = settings.addresses
-        if addresses.isEmpty, role != .run, let text = content.listener {
+        if addresses.isEmpty, role != .run, let text = configured {
             guard let address = SocketAddress(text) else {
                 throw Refusal(file: text, reason: "network.listener.address is no address")
             }

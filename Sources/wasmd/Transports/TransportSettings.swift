@@ -43,6 +43,8 @@ struct TransportSettings {
     let loopCount: Int?
     let printsJSON: Bool
     let features: Features
+    /// Nil for `--no-sandbox`.
+    let sandbox: Sandbox?
 
     init(_ arguments: ParsedArguments) throws(UsageError) {
         guard let first = arguments.words.first else { throw .missingOperand("VERB", .watm) }
@@ -79,6 +81,10 @@ struct TransportSettings {
         keepsHalves = arguments.has(.halfClose)
         printsJSON = arguments.has(.json)
         features = run.features
+        if arguments.has(.noSandbox), arguments.has(.sandbox) {
+            throw .conflict(.noSandbox, .sandbox, .watm)
+        }
+        sandbox = arguments.has(.noSandbox) ? nil : run.sandbox ?? .asFarAsPossible
         connectionLimit = try arguments.read(
             .maxConnections, expected: "a number above zero"
         ) { text in Quantity.count(text).flatMap { $0 > 0 ? Int(clamping: $0) : nil } }

@@ -49,6 +49,8 @@ struct ObservedWorld: OptionSet, Sendable {
     enum Use {
         /// It depends on nothing that differs between runs but the time, which is allowed to.
         case free
+        /// It waits: for a time only, it is as free as a clock. See `StartSleep`.
+        case waiting
         /// It returns a part of the world.
         case observing(ObservedWorld)
         /// Everything else.
@@ -58,6 +60,7 @@ struct ObservedWorld: OptionSet, Sendable {
     static func use(of name: Name) -> Use {
         switch name {
         case "clock_time_get", "clock_res_get", "sched_yield": .free
+        case "poll_oneoff": .waiting
         case "args_get", "args_sizes_get": .observing(.arguments)
         case "environ_get", "environ_sizes_get": .observing(.environment)
         case "fd_prestat_get", "fd_prestat_dir_name": .observing(.folders)
@@ -168,6 +171,20 @@ struct Preparation {
             default: break
             }
             guard let type = module.functionType(of: wanted.type) else { continue }
+            if case .waiting = ObservedWorld.use(of: wanted.name),
+                wanted.module == "wasi_snapshot_preview1", type == StartSleep.type
+            {
+                let sleep = StartSleep()
+                linker.define(
+                    wanted.module, wanted.name,
+                    .shared(type) { caller, slots in
+                        guard let memory = try? caller.memory, sleep.perform(memory, slots) else {
+                            throw Stopped(module: wanted.module, name: wanted.name)
+                        }
+                        slots.setResult(i32: 0)
+                    })
+                continue
+            }
             linker.define(
                 wanted.module, wanted.name,
                 .shared(type) { _, _ in

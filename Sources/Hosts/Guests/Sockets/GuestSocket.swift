@@ -34,6 +34,8 @@ public class GuestSocket: StreamSocket, @unchecked Sendable {
     /// Whether the guest waits until it may write.
     private final var isWriterWaiting = false
     private final var damping: WriteDamping
+    /// The last round of it in which the guest was told about this socket.
+    private final var toldRound: UInt64 = 0
     private final var dampingTimer: LoopTimer?
     /// Bytes that are counted in the loop's total.
     private(set) final var counted = 0
@@ -147,6 +149,17 @@ public class GuestSocket: StreamSocket, @unchecked Sendable {
         other.unpair()
         counterpart = other
         other.counterpart = self
+        other.wakeTogether(with: self)
+    }
+
+    /// Lets a guest that asks for ever whether it may write be told about this socket when it is told
+    /// about `other`.
+    public final func wakeTogether(with other: GuestSocket) {
+        guard guests.loop.isCurrent, damping !== other.damping else { return }
+        dampingTimer?.cancel()
+        dampingTimer = nil
+        damping = other.damping
+        toldRound = 0
     }
 
     /// Nothing holds the socket or its former pair back.
@@ -212,7 +225,7 @@ public class GuestSocket: StreamSocket, @unchecked Sendable {
             waitForRoom()
             return nil
         }
-        if damping.report(at: guests.loop.turnTime) { return count }
+        if damping.report(at: guests.loop.turnTime, told: &toldRound) { return count }
         setDampingTimer()
         return nil
     }
@@ -220,7 +233,7 @@ public class GuestSocket: StreamSocket, @unchecked Sendable {
     /// The guest has read or written bytes.
     final func wasUsed() {
         damping.reset()
-        counterpart?.damping.reset()
+        if let counterpart, counterpart.damping !== damping { counterpart.damping.reset() }
     }
 
     private final func setDampingTimer() {

@@ -105,6 +105,7 @@ enum DialTarget: Sendable {
                 pending.result = .failure(error)
             }
             guests.signal(pending.source)
+            dialing = nil
         }
         return try finish(pending)
     }

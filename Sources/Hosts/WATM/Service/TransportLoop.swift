@@ -8,11 +8,14 @@ import WasmdGuests
 @safe final class TransportLoop: @unchecked Sendable {
     let guests: GuestLoop
     private var connections: [UInt64: Connection] = [:]
+    private var countTimer: LoopTimer?
 
     @safe private final class Connection: @unchecked Sendable {
         let service: TransportService
         let peer: String
         let began = LoopInstant.now
+        /// What of its bytes is in the statistics already.
+        var counted = (forth: UInt64(0), back: UInt64(0))
         /// One for each transport; more may come while the first connects.
         var sessions: [TransportSession] = []
         var isCancelled = false
@@ -40,10 +43,12 @@ import WasmdGuests
     ) async -> TransportSummary {
         let connection = Connection(service, peer: peer)
         connections[number] = connection
+        countLater()
         connection.isCancelled = service.isStopping
         let outcome = await run(socket, connection)
         connections[number] = nil
         let summary = summary(number, connection, outcome)
+        count(connection)
         service.note(summary)
         return summary
     }
@@ -66,6 +71,16 @@ import WasmdGuests
     private func run(_ socket: GuestSocket, _ connection: Connection) async -> TransportOutcome {
         let chain = connection.service.chain
         do {
+            // One session has no task of its own, which would cost memory for as long as the
+            // connection lives.
+            if chain.count == 1, let only = session(of: chain[...], connection) {
+                var sockets = sockets(socket, only, [], connection)
+                if connection.service.role == .listen {
+                    (sockets.peer, sockets.clear, sockets.connect) = (socket, nil, nil)
+                    sockets.clear = try await connectInClear(for: connection.service, only.transport)
+                }
+                return await only.run(sockets)
+            }
             if connection.service.role == .listen {
                 try await listen(socket, chain, connection)
             } else {
@@ -134,12 +149,8 @@ import WasmdGuests
     private func listen(
         _ socket: GuestSocket, _ chain: [Transport], _ connection: Connection
     ) async throws {
-        guard let first = chain.first, let remote = connection.service.remote else {
-            throw NoRemote()
-        }
-        let clear = try await remote.connect(
-            first.options.resolver, first.options.sockets, on: guests,
-            time: first.options.limits.connectTime)
+        guard let first = chain.first else { throw NoTransport() }
+        let clear = try await connectInClear(for: connection.service, first)
         var peer = socket
         for (index, transport) in chain.enumerated().reversed() {
             let session = add(TransportSession(transport, .listen, on: guests), connection)
@@ -156,18 +167,65 @@ import WasmdGuests
         }
     }
 
+    /// The connection of a listener to the server behind it.
+    private func connectInClear(
+        for service: TransportService, _ transport: Transport
+    ) async throws -> KernelSocket {
+        guard let remote = service.remote else { throw NoRemote() }
+        return try await remote.connect(
+            transport.options.resolver, transport.options.sockets, on: guests,
+            time: transport.options.limits.connectTime)
+    }
+
     // MARK: All
 
-    /// The open connections.
-    var summaries: [TransportSummary] { connections.map { summary($0.key, $0.value, nil) } }
+    /// The open connections, at most `limit`: those with the lowest numbers.
+    func summaries(limit: Int) -> [TransportSummary] {
+        connections.keys.sorted().prefix(limit).compactMap { number in
+            connections[number].map { summary(number, $0, nil) }
+        }
+    }
+
+    /// How often the bytes of open connections are counted.
+    private static let countInterval = Duration.seconds(1)
+
+    private func countLater() {
+        guard countTimer == nil, !connections.isEmpty else { return }
+        countTimer = LoopTimer(at: .after(Self.countInterval), on: guests.loop) { [weak self] in
+            guard let self else { return }
+            countTimer = nil
+            for connection in connections.values { count(connection) }
+            countLater()
+        }
+    }
+
+    /// Adds what a connection carried since it was counted the last time.
+    private func count(_ connection: Connection) {
+        guard let now = connection.sessions.first?.byteCounts else { return }
+        let (forth, back) = (
+            now.forth &- connection.counted.forth, now.back &- connection.counted.back
+        )
+        guard forth > 0 || back > 0 else { return }
+        connection.counted = now
+        connection.service.count(forth: forth, back: back)
+    }
 
     /// Cancels all connections. From any thread.
     func cancelAll() {
         _ = guests.loop.callOnLoop { [self] in
-            for connection in connections.values {
-                connection.isCancelled = true
-                for session in connection.sessions { session.cancel() }
-            }
+            for connection in connections.values { cancel(connection) }
         }
+    }
+
+    /// Cancels a connection; false if there is none with this number.
+    func cancel(_ number: UInt64) -> Bool {
+        guard let connection = connections[number] else { return false }
+        cancel(connection)
+        return true
+    }
+
+    private func cancel(_ connection: Connection) {
+        connection.isCancelled = true
+        for session in connection.sessions { session.cancel() }
     }
 }

@@ -15,6 +15,8 @@ public final class TransportService: Sendable {
     public struct Options: Sendable {
         /// Open connections; more are closed at once.
         public var connectionLimit = 10_000
+        /// How more connections can be allowed, for messages.
+        public var remedy = "allow more with --max-connections"
         /// Called on the connection's loop when one has ended.
         public var ended: @Sendable (TransportSummary) -> Void = { _ in }
         /// Called when a connection is refused, with the reason.
@@ -23,8 +25,8 @@ public final class TransportService: Sendable {
         public init() {}
     }
 
-    let role: TransportRole
-    let remote: TransportAddress?
+    public let role: TransportRole
+    public let remote: TransportAddress?
     private let options: Options
     private let state: Mutex<State>
     private let count = Atomic<UInt64>(0)
@@ -34,6 +36,9 @@ public final class TransportService: Sendable {
         var statistics = TransportStatistics()
         var houses: [TransportLoop] = []
         var isStopping = false
+        var connectionLimit: Int
+        /// When open connections were accepted, by their numbers.
+        var beginnings: [UInt64: LoopInstant] = [:]
     }
 
     /// - Parameters:
@@ -47,7 +52,7 @@ public final class TransportService: Sendable {
         self.role = role
         self.remote = remote
         self.options = options
-        state = Mutex(State(chain: chain))
+        state = Mutex(State(chain: chain, connectionLimit: options.connectionLimit))
     }
 
     /// Uses other transports for connections from now on.
@@ -58,12 +63,29 @@ public final class TransportService: Sendable {
         }
     }
 
-    var chain: [Transport] { state.withLock { $0.chain } }
+    /// Transports of connections that begin now.
+    public var chain: [Transport] { state.withLock { $0.chain } }
 
+    /// Bytes of open connections are counted each second. From any thread.
     public var statistics: TransportStatistics { state.withLock { $0.statistics } }
 
-    func change(_ body: @Sendable (inout TransportStatistics) -> Void) {
-        state.withLock { body(&$0.statistics) }
+    /// Open connections; more are closed at once. A lower limit closes none that is open.
+    public var connectionLimit: Int {
+        get { state.withLock { $0.connectionLimit } }
+        set { state.withLock { $0.connectionLimit = newValue } }
+    }
+
+    /// The ages of the open connections, in no order. From any thread.
+    public var ages: [Duration] {
+        let now = LoopInstant.now
+        return state.withLock { $0.beginnings.values.map { now.since($0) } }
+    }
+
+    func count(forth: UInt64, back: UInt64) {
+        state.withLock { state in
+            state.statistics.bytesForth &+= forth
+            state.statistics.bytesBack &+= back
+        }
     }
 
     // MARK: Serving
@@ -83,41 +105,42 @@ public final class TransportService: Sendable {
                 throw error
             }
             let peer = stream.peerAddress.map(TransportAddress.text) ?? "unknown"
-            guard admits() else { continue }
+            guard let number = admit() else { continue }
             do {
                 let socket = try KernelSocket(
                     adopting: try stream.release(), socketLimits, on: guests)
-                house.begin(socket, peer: peer, number: nextNumber(), for: self)
+                house.begin(socket, peer: peer, number: number, for: self)
             } catch {
-                refuse("\(error)")
+                refuse(number, "\(error)")
             }
         }
     }
 
     private var socketLimits: GuestSocketLimits { chain.first?.options.sockets ?? .init() }
 
-    private func nextNumber() -> UInt64 { count.wrappingAdd(1, ordering: .relaxed).newValue }
-
-    /// Whether there is room for a connection that was accepted.
-    private func admits() -> Bool {
-        let limit = options.connectionLimit
-        let isFull = state.withLock { state in
+    /// The number of a connection that was accepted; nil if there is no room for it.
+    private func admit() -> UInt64? {
+        let number = count.wrappingAdd(1, ordering: .relaxed).newValue
+        let limit = state.withLock { state -> Int? in
             state.statistics.accepted &+= 1
-            if state.statistics.live >= limit { return true }
+            if state.statistics.live >= state.connectionLimit {
+                state.statistics.refused &+= 1
+                return state.connectionLimit
+            }
             state.statistics.live += 1
-            return false
+            state.beginnings[number] = .now
+            return nil
         }
-        guard isFull else { return true }
-        state.withLock { $0.statistics.refused &+= 1 }
-        options.refused(
-            "\(limit) connections are open, which is the limit: allow more with --max-connections")
-        return false
+        guard let limit else { return number }
+        options.refused("\(limit) connections are open, which is the limit: \(options.remedy)")
+        return nil
     }
 
-    private func refuse(_ reason: String) {
+    private func refuse(_ number: UInt64, _ reason: String) {
         state.withLock { state in
             state.statistics.live -= 1
             state.statistics.refused &+= 1
+            state.beginnings[number] = nil
         }
         options.refused(reason)
     }
@@ -126,23 +149,22 @@ public final class TransportService: Sendable {
     public func serve(
         _ socket: GuestSocket, peer: String, on guests: GuestLoop
     ) async -> TransportSummary? {
-        guard admits() else {
+        guard let number = admit() else {
             socket.guestDidClose([.reading, .writing])
             return nil
         }
         return await house(of: guests).serve(
-            socket, peer: peer, number: nextNumber(), for: self)
+            socket, peer: peer, number: number, for: self)
     }
 
     func note(_ summary: TransportSummary) {
         state.withLock { state in
             state.statistics.live -= 1
+            state.beginnings[summary.number] = nil
             switch summary.outcome {
             case let outcome? where !outcome.isClean: state.statistics.failed &+= 1
             default: state.statistics.ended &+= 1
             }
-            state.statistics.bytesForth &+= summary.bytesForth
-            state.statistics.bytesBack &+= summary.bytesBack
         }
         options.ended(summary)
     }
@@ -171,12 +193,22 @@ public final class TransportService: Sendable {
         for house in houses { house.cancelAll() }
     }
 
-    /// The open connections of all loops; waits for each loop.
-    public func connections(on loop: EventLoop) async -> [TransportSummary] {
+    /// Cancels an open connection, whose worker has the time of its limits; false if there is none
+    /// with this number. Waits for each loop.
+    public func cancel(_ number: UInt64) async -> Bool {
+        guard state.withLock({ $0.beginnings[number] != nil }) else { return false }
+        for house in state.withLock({ $0.houses }) {
+            if await house.guests.loop.spawn({ house.cancel(number) }).value { return true }
+        }
+        return false
+    }
+
+    /// The open connections of all loops by their numbers, at most `limit`; waits for each loop.
+    public func connections(limit: Int = .max) async -> [TransportSummary] {
         var all: [TransportSummary] = []
         for house in state.withLock({ $0.houses }) {
-            all += await house.guests.loop.spawn { house.summaries }.value
+            all += await house.guests.loop.spawn { house.summaries(limit: limit) }.value
         }
-        return all.sorted { $0.number < $1.number }
+        return Array(all.sorted { $0.number < $1.number }.prefix(limit))
     }
 }

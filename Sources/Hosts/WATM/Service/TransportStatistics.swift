@@ -12,29 +12,18 @@ public struct TransportStatistics: Hashable, Sendable {
     public var failed: UInt64 = 0
     /// Connections that were closed at once, because a limit was reached.
     public var refused: UInt64 = 0
-    /// Bytes of connections that have ended, from the accepted side to the other, and back.
+    /// Bytes from accepted sides to the others, and back.
     public var bytesForth: UInt64 = 0
     public var bytesBack: UInt64 = 0
     /// How often the transports were replaced.
     public var replacements: UInt64 = 0
 
     public init() {}
-
-    static func += (sum: inout TransportStatistics, other: TransportStatistics) {
-        sum.accepted &+= other.accepted
-        sum.live += other.live
-        sum.ended &+= other.ended
-        sum.failed &+= other.failed
-        sum.refused &+= other.refused
-        sum.bytesForth &+= other.bytesForth
-        sum.bytesBack &+= other.bytesBack
-        sum.replacements &+= other.replacements
-    }
 }
 
 /// A connection of a service: one that is open, or that has ended.
 public struct TransportSummary: Sendable {
-    /// Counted from 1 on.
+    /// Counted from 1 on, refused ones included.
     public var number: UInt64
     /// Who was accepted.
     public var peer: String

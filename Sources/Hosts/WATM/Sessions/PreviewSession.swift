@@ -39,7 +39,7 @@ extension TransportSession {
         guard let function = instance.function(entry) else {
             return .refused("\(entry) is not exported")
         }
-        instance.store.deadline = transport.options.limits.time.map { .now + $0 }
+        setDeadline(transport.options.limits.time)
         becameReady()
         _ = try await guests.finish(function.start())
         return .ended
@@ -71,7 +71,7 @@ extension TransportSession {
             let write = instance.function(name("write"))
         else { return .refused("\(name("read")) and \(name("write")) are not exported") }
         setSides(near: clear, far: remote)
-        instance.store.deadline = transport.options.limits.time.map { .now + $0 }
+        setDeadline(transport.options.limits.time)
         becameReady()
         while true {
             let turns = (clear.changes.turn, remote.changes.turn)

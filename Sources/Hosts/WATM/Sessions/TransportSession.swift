@@ -40,6 +40,9 @@ import WasmdGuests
     private var handle: InterruptHandle?
     private var isCancelled = false
     private var isStopped = false
+    /// Whether the guest took longer than it may.
+    private var isLate = false
+    private var deadlineTimer: LoopTimer?
     private var stopTimer: LoopTimer?
     private var checkTimer: LoopTimer?
     /// For `check`: the bytes that had moved, and since when a peer is gone without any moving.
@@ -85,7 +88,9 @@ import WasmdGuests
                 outcome = .trapped("\(reason); before, \(cause)")
             }
         }
-        if isStopped {
+        if isLate {
+            outcome = .limit("time")
+        } else if isStopped {
             outcome = .stopped
         } else if isCancelled {
             outcome = .cancelled
@@ -105,7 +110,21 @@ import WasmdGuests
         watch(near, far)
     }
 
+    /// Ends the guest after this time, in place of the time that was set before. A timer of the loop
+    /// costs no thread.
+    func setDeadline(_ time: Duration?) {
+        deadlineTimer?.cancel()
+        deadlineTimer = time.map { time in
+            LoopTimer(at: .after(time), on: guests.loop) { [weak self] in
+                guard let self, outcome == nil else { return }
+                isLate = true
+                handle?.interrupt()
+            }
+        }
+    }
+
     private func end(_ clear: GuestSocket?, _ peer: GuestSocket?) {
+        setDeadline(nil)
         stopTimer?.cancel()
         stopTimer = nil
         checkTimer?.cancel()
@@ -150,7 +169,7 @@ import WasmdGuests
         handle = store.interruptHandle
         if isCancelled { store.interruptHandle.interrupt() }
         store.fuel = limits.fuel
-        store.deadline = .now + limits.startTime
+        setDeadline(limits.startTime)
         let wasi = try WASIGuest(transport.world)
         let guest = TransportGuest(
             wasi, on: guests, transport.options, configuration: transport.configuration,
@@ -224,7 +243,7 @@ import WasmdGuests
         }
         if let near, let far { join(near, far) }
         try await giveCancelChannel(instance, guest)
-        instance.store.deadline = transport.options.limits.time.map { .now + $0 }
+        setDeadline(transport.options.limits.time)
         let worker = transport.version.interface.mandatory[2].name
         guard let function = instance.function(worker) else {
             throw TransportOutcome.Fault.outcome(.refused("\(worker) is not exported"))
@@ -234,6 +253,7 @@ import WasmdGuests
 
     private func giveCancelChannel(_ instance: Instance, _ guest: TransportGuest) async throws {
         let (own, channel) = MemorySocket.makePair(on: guests)
+        if let near { channel.wakeTogether(with: near) }
         guard let number = guest.push(channel) else {
             throw TransportOutcome.Fault.outcome(.limit("descriptors"))
         }

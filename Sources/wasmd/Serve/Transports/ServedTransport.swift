@@ -1,0 +1,173 @@
+import Synchronization
+import WasmSystem
+import WasmWASI
+import WasmdDigests
+import WasmdEventLoop
+import WasmdGuests
+import WasmdWATM
+
+/// A transport of `wasmd serve`, with its listeners.
+final class ServedTransport: Sendable {
+    let name: String
+    let service: TransportService
+    private let resolver: Resolver
+    private let state: Mutex<State>
+
+    private struct State: Sendable {
+        var section: TransportSection
+        var digest: SHA256.Digest
+        /// Sockets that listen already; each becomes a listener once.
+        var sockets: [Int32]
+        var listeners: [Listener] = []
+    }
+
+    /// Where connections are taken.
+    let addresses: [SystemAddress?]
+
+    /// What is opened before the process restricts itself.
+    struct Opened: Sendable {
+        let content: TransportContent
+        fileprivate let sockets: [Int32]
+        fileprivate let addresses: [SystemAddress?]
+
+        /// Reads the files and opens the listeners.
+        ///
+        /// - Throws: `Refusal`.
+        init(_ section: TransportSection) throws(Refusal) {
+            content = try TransportContent(section)
+            var sockets: [Int32] = []
+            var addresses: [SystemAddress?] = []
+            for address in section.listen {
+                do throws(SystemError) {
+                    let number = try Kernel.listen(address.system)
+                    sockets.append(number)
+                    addresses.append(try Kernel.localAddress(number))
+                } catch {
+                    for number in sockets { try? Kernel.close(number) }
+                    throw Refusal(file: "\(address)", reason: "cannot listen: \(error.text)")
+                }
+            }
+            self.sockets = sockets
+            self.addresses = addresses
+        }
+    }
+
+    /// Starts the modules. After the process has restricted itself.
+    ///
+    /// - Throws: `Refusal`.
+    init(_ opened: Opened, _ resolver: Resolver) throws(Refusal) {
+        let content = opened.content
+        let section = content.section
+        let chain = try content.transports(resolver)
+        name = section.name
+        self.resolver = resolver
+        addresses = opened.addresses
+        state = Mutex(
+            State(section: section, digest: content.digest, sockets: opened.sockets))
+        var options = TransportService.Options()
+        options.connectionLimit = section.connections
+        options.remedy = "allow more with transports.\(section.name).connections"
+        let name = name
+        options.refused = { reason in
+            ServeMessages.write("transport \(name): a connection is refused: \(printable(reason))")
+        }
+        options.ended = { summary in
+            guard let outcome = summary.outcome, !outcome.isClean else { return }
+            ServeMessages.write(
+                "transport \(name): \(printable(summary.peer)): \(printable("\(outcome)"))")
+        }
+        service = TransportService(chain, section.role, to: section.remote, options)
+    }
+
+    /// What the settings say now.
+    var section: TransportSection { state.withLock { $0.section } }
+
+    /// Takes connections on all loops from now on. On one of them.
+    func serve(on loops: [EventLoop], _ loop: EventLoop) throws {
+        let sockets = state.withLock { state in
+            defer { state.sockets = [] }
+            return state.sockets
+        }
+        var listeners: [Listener] = []
+        for number in sockets {
+            listeners.append(try Listener(adopting: FileDescriptor(owning: number), on: loop))
+        }
+        let own = listeners
+        for other in loops {
+            var shared: [Listener] = []
+            for listener in own {
+                shared.append(other === loop ? listener : try listener.shared(with: other))
+            }
+            if other !== loop { listeners += shared }
+            serve(shared, on: other)
+        }
+        state.withLock { [listeners] in $0.listeners = listeners }
+        for address in addresses {
+            let place = address.map(TransportAddress.text) ?? "an address without a name"
+            let remote = service.remote.map { " to \($0)" } ?? ""
+            ServeMessages.write(
+                "transport \(name): \(service.role.rawValue) at \(place)\(remote)")
+        }
+    }
+
+    private func serve(_ listeners: [Listener], on loop: EventLoop) {
+        loop.spawn { [service, name] in
+            do {
+                let guests = try GuestLoop(loop)
+                for listener in listeners {
+                    loop.spawn {
+                        do {
+                            try await service.serve(listener, on: guests)
+                        } catch {
+                            ServeMessages.write("transport \(name): \(printable("\(error)"))")
+                        }
+                    }
+                }
+            } catch {
+                ServeMessages.write("transport \(name): \(printable("\(error)"))")
+            }
+        }
+    }
+
+    /// Closes the listeners and cancels all connections; waits for their end, which takes little more
+    /// than the time that a cancelled worker has.
+    func stop(on loop: EventLoop) async {
+        for listener in state.withLock({ $0.listeners }) { listener.close() }
+        service.cancelAll()
+        let end = LoopInstant.after(section.limits.stopTime + .milliseconds(500))
+        while service.statistics.live > 0, LoopInstant.now < end {
+            guard (try? await loop.sleep(for: .milliseconds(5))) != nil else { return }
+        }
+    }
+
+    // MARK: Replacing
+
+    /// A change that was checked and not made yet.
+    struct Change: Sendable {
+        let transport: ServedTransport
+        let content: TransportContent
+        let chain: [Transport]
+
+        var section: TransportSection { content.section }
+
+        /// New connections have the new transports from now on; old ones go on.
+        func make() {
+            transport.state.withLock { state in
+                state.section = section
+                state.digest = content.digest
+            }
+            transport.service.connectionLimit = section.connections
+            transport.service.replace(chain)
+        }
+    }
+
+    /// Reads the files again; nil if nothing has changed. Not on a loop.
+    ///
+    /// - Throws: `Refusal`; nothing is changed.
+    func change(to section: TransportSection) throws(Refusal) -> Change? {
+        let content = try TransportContent(section)
+        guard content.digest != state.withLock({ $0.digest }) else { return nil }
+        return Change(
+            transport: self, content: content, chain: try content.transports(resolver))
+    }
+}

@@ -1,0 +1,111 @@
+import WasmWASI
+import WasmdDocuments
+import WasmdOperation
+import WasmdWATM
+
+/// `[transports.NAME]`: a transport that is served beside everything else.
+struct TransportSection: Sendable, Equatable {
+    /// Letters, digits, `-`, `_` and `.`: what metrics and the admin interface call it.
+    var name: String
+    var role = TransportRole.dial
+    /// Files, in the order in which bytes in clear pass them.
+    var modules: [Word] = []
+    var listen: [SocketAddress] = []
+    /// Nil lets the guest choose.
+    var remote: TransportAddress?
+    /// The file that is the guests' configuration.
+    var config: Word?
+    var allow: [String] = []
+    var arguments: [String] = []
+    var keepsHalves = false
+    /// Open connections at most.
+    var connections = 10_000
+    var limits = TransportOptions.Limits()
+
+    /// The roles that a listener can have.
+    static let roles: [TransportRole] = [.dial, .listen, .relay]
+
+    init(name: String) { self.name = name }
+
+    init(name: String, _ table: SettingsTable) {
+        self.name = name
+        if !Configuration.isName(name) {
+            table.complain("", "a transport's name is 1 to 64 letters, digits, '-', '_' or '.'")
+        }
+        role =
+            table.text("role", expected: "dial, listen or relay") { text in
+                Self.roles.first { $0.rawValue == text }
+            } ?? role
+        modules =
+            table.texts("modules", expected: "a file") { $0.isEmpty ? nil : Word($0) } ?? []
+        listen = table.addresses("listen")
+        remote = table.text("remote", expected: "HOST:PORT, [::1]:PORT or unix:PATH") {
+            TransportAddress($0)
+        }
+        config = table.text("config", expected: "a file") { $0.isEmpty ? nil : Word($0) }
+        allow = table.texts("allow") ?? []
+        arguments = table.texts("arguments") ?? []
+        keepsHalves = table.boolean("half_close") ?? false
+        connections =
+            table.integer("connections", in: 1...1_000_000).map { Int($0) } ?? connections
+        limits.memory = table.bytes("memory") ?? limits.memory
+        limits.stack = table.bytes("stack").map { Int(clamping: $0) } ?? limits.stack
+        limits.fuel = table.integer("fuel", in: 1...Int64.max).map { UInt64($0) }
+        limits.time = table.duration("time")
+        limits.startTime = table.duration("start_time") ?? limits.startTime
+        limits.connectTime = table.duration("connect_time") ?? limits.connectTime
+        limits.descriptors =
+            table.integer("descriptors", in: 8...65_536).map { Int($0) } ?? limits.descriptors
+        for key in ["role", "modules", "listen"] where !table.has(key) {
+            table.complain(key, "is missing")
+        }
+        if role != .dial, remote == nil, !table.has("remote") {
+            table.complain("remote", "is missing: where the role \(role.rawValue) connects to")
+        }
+    }
+
+    var facts: [SettingFact] {
+        let fixed = "\(role.rawValue) \(listen) \(remote.map { "\($0)" } ?? "")"
+        let changing = [
+            "\(modules.map(\.bytes))", "\(config?.bytes ?? [])", "\(allow)", "\(arguments)",
+            "\(keepsHalves)", "\(connections)", "\(limits)",
+        ]
+        return [
+            SettingFact("transports.\(name).listen", fixed, isReloadable: false),
+            SettingFact("transports.\(name)", changing.joined(separator: " ")),
+        ]
+    }
+}
+
+extension TransportSection {
+    /// `--transport ROLE,module=FILE,listen=ADDR,remote=ADDR,config=FILE,name=NAME`; nil for another
+    /// form. `module` and `listen` may be there several times.
+    init?(_ word: Word, number: Int) {
+        let parts = word.bytes.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false)
+        guard let first = parts.first,
+            let role = Self.roles.first(where: { $0.rawValue.utf8.elementsEqual(first) })
+        else { return nil }
+        self.init(name: number == 0 ? role.rawValue : "\(role.rawValue)-\(number + 1)")
+        self.role = role
+        for part in parts.dropFirst() {
+            guard let (key, value) = Word(bytes: part).split(at: "="), !value.bytes.isEmpty else {
+                return nil
+            }
+            switch key.text {
+            case "module": modules.append(value)
+            case "listen":
+                guard let address = SocketAddress(value.bytes) else { return nil }
+                listen.append(address)
+            case "remote":
+                guard let address = TransportAddress(value.bytes) else { return nil }
+                remote = address
+            case "config": config = value
+            case "name":
+                guard Configuration.isName(value.text) else { return nil }
+                name = value.text
+            default: return nil
+            }
+        }
+        guard !modules.isEmpty, !listen.isEmpty, role == .dial || remote != nil else { return nil }
+    }
+}
