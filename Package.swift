@@ -189,6 +189,16 @@ let package = Package(
             swiftSettings: [
                 .strictMemorySafety(), .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
             ]),
+        .target(
+            name: "WasmdServices",
+            dependencies: [
+                "WasmInterpreter", "WasmWASI", "WasmSystem", "WasmdDigests", "WasmdEventLoop",
+                "WasmdGuests", "WasmdHTTP", "WasmdHTTPClient", "WasmdOperation",
+            ],
+            path: "Sources/Hosts/Services",
+            swiftSettings: [
+                .strictMemorySafety(), .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+            ]),
         // What embedders import; the command line uses the rooms themselves.
         .target(
             name: "Wasmd",
@@ -205,7 +215,7 @@ let package = Package(
                 "WasmdDiscovery", "WasmdDocuments", "WasmdEventLoop", "WasmdGuests", "WasmdHTTP",
                 "WasmdHTTPClient", "WasmdHTTPServer", "WasmdOperation", "WasmdExecutor",
                 "WasmdImages", "WasmdModules", "WasmdOthismo", "WasmdPrograms", "WasmdStorage",
-                "WasmdSupervisor", "WasmdWATM", "WasmdWasmiot",
+                "WasmdServices", "WasmdSupervisor", "WasmdWATM", "WasmdWasmiot",
             ],
             path: "Sources/wasmd"),
 
@@ -327,6 +337,13 @@ let package = Package(
                 "WasmdEventLoop", "WasmdGuests", "WasmdWATM",
             ],
             path: "Tests/WATMTests"),
+        .testTarget(
+            name: "ServicesTests",
+            dependencies: [
+                "WasmInterpreter", "WasmSystem", "WasmText", "WasmWASI", "WasmdEventLoop",
+                "WasmdGuests", "WasmdHTTP", "WasmdOperation", "WasmdServices",
+            ],
+            path: "Tests/ServicesTests"),
         .testTarget(
             name: "HTTPServerTests",
             dependencies: ["WasmdEventLoop", "WasmdHTTP", "WasmdHTTPServer", "WasmSystem"],

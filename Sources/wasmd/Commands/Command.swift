@@ -6,7 +6,7 @@ import WasmInterpreter
 /// parser, the help, the completions and the suggestions use it.
 struct Command: Sendable {
     enum Verb: String, CaseIterable, Sendable {
-        case run, serve, watm, ctl, token, data, othismo, validate, inspect, explore, wat2wasm,
+        case run, serve, watm, services, ctl, token, data, othismo, validate, inspect, explore, wat2wasm,
             wasm2wat,
             wast
         case completions

@@ -12,6 +12,7 @@ extension Command {
         case .run: run
         case .serve: serve
         case .watm: watm
+        case .services: services
         case .ctl: ctl
         case .token: token
         case .data: data
@@ -33,8 +34,8 @@ extension Command {
         summary: "Run a WebAssembly program",
         operands: [CommandOperand("FILE", .one, .module), CommandOperand("ARGS", .guest, .file)],
         options: [
-            .dir, .env, .envInherit, .stdin, .argv0, .chdir, .tcplisten, .listenFd, .invoke,
-            .preload, .unknownImports, .fuel, .timeout, .maxMemory, .maxHeap, .stackSize,
+            .dir, .env, .envInherit, .stdin, .argv0, .chdir, .tcplisten, .listenFd, .allowHost,
+            .maxSessions, .invoke, .preload, .unknownImports, .fuel, .timeout, .maxMemory, .maxHeap, .stackSize,
             .maxTable, .maxThreads, .maxDescriptors, .sandbox, .deterministic, .features, .trace,
             .stats, .profile, .flamegraph, .coverage, .coredump, .saveModule, .help,
         ],
