@@ -81,6 +81,13 @@ let package = Package(
                 .strictMemorySafety(), .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
             ]),
         .target(
+            name: "WasmdBroker",
+            dependencies: ["WasmSystem", "WasmdEventLoop", "WasmdStorage"],
+            path: "Sources/Hosts/Broker",
+            swiftSettings: [
+                .strictMemorySafety(), .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+            ]),
+        .target(
             name: "WasmdImages", dependencies: ["WasmSystem"], path: "Sources/Hosts/Images",
             swiftSettings: [
                 .strictMemorySafety(), .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
@@ -327,6 +334,10 @@ let package = Package(
                 "WasmdEventLoop", "WasmdGuests", "WasmdWATM",
             ],
             path: "Tests/WATMTests"),
+        .testTarget(
+            name: "BrokerTests",
+            dependencies: ["WasmSystem", "WasmdBroker", "WasmdEventLoop", "WasmdStorage"],
+            path: "Tests/BrokerTests"),
         .testTarget(
             name: "HTTPServerTests",
             dependencies: ["WasmdEventLoop", "WasmdHTTP", "WasmdHTTPServer", "WasmSystem"],
