@@ -81,6 +81,13 @@ let package = Package(
                 .strictMemorySafety(), .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
             ]),
         .target(
+            name: "WasmdBroker",
+            dependencies: ["WasmSystem", "WasmdEventLoop", "WasmdStorage"],
+            path: "Sources/Hosts/Broker",
+            swiftSettings: [
+                .strictMemorySafety(), .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+            ]),
+        .target(
             name: "WasmdImages", dependencies: ["WasmSystem"], path: "Sources/Hosts/Images",
             swiftSettings: [
                 .strictMemorySafety(), .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
@@ -192,7 +199,8 @@ let package = Package(
         .target(
             name: "WasmdServices",
             dependencies: [
-                "WasmInterpreter", "WasmWASI", "WasmSystem", "WasmdDigests", "WasmdEventLoop",
+                "WasmInterpreter", "WasmWASI", "WasmSystem", "WasmdBroker", "WasmdDigests",
+                "WasmdEventLoop",
                 "WasmdGuests", "WasmdHTTP", "WasmdHTTPClient", "WasmdOperation",
             ],
             path: "Sources/Hosts/Services",
@@ -340,10 +348,14 @@ let package = Package(
         .testTarget(
             name: "ServicesTests",
             dependencies: [
-                "WasmInterpreter", "WasmSystem", "WasmText", "WasmWASI", "WasmdEventLoop",
-                "WasmdGuests", "WasmdHTTP", "WasmdOperation", "WasmdServices",
+                "WasmInterpreter", "WasmSystem", "WasmText", "WasmWASI", "WasmdBroker",
+                "WasmdEventLoop", "WasmdGuests", "WasmdHTTP", "WasmdOperation", "WasmdServices",
             ],
             path: "Tests/ServicesTests"),
+        .testTarget(
+            name: "BrokerTests",
+            dependencies: ["WasmSystem", "WasmdBroker", "WasmdEventLoop", "WasmdStorage"],
+            path: "Tests/BrokerTests"),
         .testTarget(
             name: "HTTPServerTests",
             dependencies: ["WasmdEventLoop", "WasmdHTTP", "WasmdHTTPServer", "WasmSystem"],

@@ -1,6 +1,7 @@
 import Synchronization
 import WasmInterpreter
 import WasmSystem
+import WasmdBroker
 import WasmdEventLoop
 
 /// The state behind the functions of `hostobservability` of one guest. May be used by all threads of
@@ -20,26 +21,37 @@ public final class HostObservability: Sendable {
         var allowance = LineAllowance()
     }
 
-    private let loop: EventLoop
-    private let messaging: any Messaging
-    private let topics: TopicAccess
+    /// Nil for a host without messages.
+    private let place: Place?
+    private let topics: TopicPermissions
     private let write: @Sendable ([UInt8]) -> Void
     private let state = Mutex(State())
+
+    private struct Place: Sendable {
+        let messaging: any Messaging
+        let loop: EventLoop
+    }
 
     private static let subscriptionLimit = 64
 
     /// - Parameters:
     ///   - messaging: where messages go.
     ///   - topics: those that the guest may use.
-    ///   - loop: on which it waits; need not be that of the guest.
+    ///   - loop: on which it waits; must run, and need not be that of the guest.
     ///   - write: receives the lines of `loginfo`, each with its end.
     public init(
-        _ messaging: any Messaging, _ topics: TopicAccess = .all, on loop: EventLoop,
+        _ messaging: any Messaging, _ topics: TopicPermissions = .all, on loop: EventLoop,
         write: @escaping @Sendable ([UInt8]) -> Void
     ) {
-        self.messaging = messaging
+        place = Place(messaging: messaging, loop: loop)
         self.topics = topics
-        self.loop = loop
+        self.write = write
+    }
+
+    /// A host without messages: only `loginfo` works, the others trap.
+    public init(write: @escaping @Sendable ([UInt8]) -> Void) {
+        place = nil
+        topics = .none
         self.write = write
     }
 
@@ -117,11 +129,13 @@ public final class HostObservability: Sendable {
     }
 
     private static func state(_ found: HostObservability?) throws -> HostObservability {
-        guard let found else {
-            throw Trap(
-                .hostError, cause: MessagingError.notReachable("the host offers no messaging"))
-        }
+        guard let found else { throw Trap(.hostError, cause: MessagingError.noMessages) }
         return found
+    }
+
+    private func exchange() throws -> Place {
+        guard let place else { throw Trap(.hostError, cause: MessagingError.noMessages) }
+        return place
     }
 
     /// Writes a line after a pause: a guest that floods its log is held back.
@@ -134,49 +148,54 @@ public final class HostObservability: Sendable {
     }
 
     private func publish(_ topic: String, _ message: [UInt8]) throws -> Suspension {
-        guard topics.mayPublish(topic) else {
+        let place = try exchange()
+        guard TopicName(topic).map(topics.mayPublish(to:)) ?? true else {
             throw Trap(.hostError, cause: MessagingError.notAllowed(topic: topic))
         }
-        let (messaging, loop) = (messaging, loop)
-        let work = PendingWork(on: loop) {
-            try await messaging.publish(topic: topic, message: message, on: loop)
+        let work = PendingWork(on: place.loop) {
+            try await place.messaging.publish(topic: topic, message: message, on: place.loop)
         }
         return work.suspension { _, _, result in
             if case .failure(let error) = result { throw Trap(.hostError, cause: error) }
         }
     }
 
-    private func read(_ topic: String, to place: UInt32) throws -> Suspension {
-        guard topics.maySubscribe(topic) else {
+    private func read(_ topic: String, to result: UInt32) throws -> Suspension {
+        let place = try exchange()
+        guard TopicName(topic).map(topics.mayRead) ?? true else {
             throw Trap(.hostError, cause: MessagingError.notAllowed(topic: topic))
         }
-        let (messaging, loop) = (messaging, loop)
         return Self.returning(
-            PendingWork(on: loop) { try await messaging.read(topic: topic, on: loop) }, to: place)
+            PendingWork(on: place.loop) {
+                try await place.messaging.read(topic: topic, on: place.loop)
+            }, to: result)
     }
 
-    private func subscribe(_ topic: String, to place: UInt32) throws -> Suspension {
-        guard topics.maySubscribe(topic) else {
+    private func subscribe(_ topic: String, to result: UInt32) throws -> Suspension {
+        let place = try exchange()
+        guard TopicName(topic).map(topics.mayRead) ?? true else {
             throw Trap(.hostError, cause: MessagingError.notAllowed(topic: topic))
         }
         let subscription: any MessageSubscription
         do {
-            subscription = try self.subscription(topic)
+            subscription = try self.subscription(topic, place)
         } catch {
             throw Trap(.hostError, cause: error)
         }
         return Self.returning(
-            PendingWork(on: loop) { try await subscription.next() }, to: place)
+            PendingWork(on: place.loop) { try await subscription.next() }, to: result)
     }
 
     /// The subscription of a topic; made with the first call, so that nothing is missed between two.
-    private func subscription(_ topic: String) throws -> any MessageSubscription {
+    private func subscription(
+        _ topic: String, _ place: Place
+    ) throws -> any MessageSubscription {
         try state.withLock { state in
             if let known = state.subscriptions[topic] { return known }
             guard state.subscriptions.count < Self.subscriptionLimit else {
                 throw MessagingError.tooManySubscriptions(limit: Self.subscriptionLimit)
             }
-            let subscription = try messaging.subscribe(topic: topic, on: loop)
+            let subscription = try place.messaging.subscribe(topic: topic, on: place.loop)
             state.subscriptions[topic] = subscription
             return subscription
         }

@@ -33,8 +33,11 @@ public enum MessagingError: Error, Sendable, Equatable {
     case notReachable(String)
     /// The module may not publish or subscribe this topic.
     case notAllowed(topic: String)
-    /// The subscriber read too slowly and was cut off, or the broker has ended.
-    case ended(String)
+    case malformedTopic(String)
+    /// The host has no messages.
+    case noMessages
+    /// The broker refuses it, or has ended.
+    case refused(String)
     /// The module has too many subscriptions.
     case tooManySubscriptions(limit: Int)
 }
@@ -46,7 +49,10 @@ extension MessagingError: CustomStringConvertible {
         case .notAllowed(let topic):
             "the module may not use the topic '\(topic)': name it in 'publish' or 'subscribe' of its "
                 + "service"
-        case .ended(let reason): "the subscription has ended: \(reason)"
+        case .noMessages:
+            "this command has no messages; 'wasmd services' and 'wasmd serve' have them"
+        case .malformedTopic(let topic): "'\(topic)' is no topic"
+        case .refused(let reason): reason
         case .tooManySubscriptions(let limit):
             "the module has \(limit) subscriptions, which is the limit"
         }

@@ -1,4 +1,5 @@
 import WasmSystem
+import WasmdBroker
 import WasmdEventLoop
 
 /// Messages through a server that speaks the original's protocol on a TCP port: a module, or another
@@ -10,7 +11,8 @@ import WasmdEventLoop
 public struct WireMessaging: Messaging {
     private let address: SystemAddress
     private let note: @Sendable (String) -> Void
-    private let topics = LocalTopics()
+    /// For subscribers of this process.
+    private let local: Broker
 
     /// Bytes of an answer; the rest is lost, as with the original.
     private static let answerLimit = 1000
@@ -22,6 +24,9 @@ public struct WireMessaging: Messaging {
     public init(_ address: SystemAddress, note: @escaping @Sendable (String) -> Void) {
         self.address = address
         self.note = note
+        var options = Broker.Options()
+        options.dynamic?.queue = 0
+        local = Broker(options)
     }
 
     private func connect(_ loop: EventLoop) async throws(MessagingError) -> ByteStream {
@@ -39,7 +44,7 @@ public struct WireMessaging: Messaging {
         let payload = Array("\(topic) ".utf8) + message
         stream.deadline = .after(Self.connectTime)
         try await stream.write(payload)
-        topics.deliver(payload, topic: topic)
+        if let name = TopicName(topic) { try? await local.publish(message, to: name) }
         let text = String(decoding: payload, as: UTF8.self)
         note(
             "Publishing message '\(text)' to topic '\(topic)' on the messaging layer via host func.")
@@ -59,7 +64,8 @@ public struct WireMessaging: Messaging {
         return Array(text.utf8)
     }
 
-    public func subscribe(topic: String, on loop: EventLoop) -> any MessageSubscription {
-        topics.subscribe(topic, on: loop)
+    public func subscribe(topic: String, on loop: EventLoop) throws -> any MessageSubscription {
+        guard let name = TopicName(topic) else { throw MessagingError.malformedTopic(topic) }
+        return try BrokerMessaging.subscribe(name, to: local, as: .all, wantsRetained: false)
     }
 }

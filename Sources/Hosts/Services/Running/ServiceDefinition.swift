@@ -1,5 +1,6 @@
 import WasmInterpreter
 import WasmWASI
+import WasmdBroker
 import WasmdGuests
 import WasmdOperation
 
@@ -26,7 +27,8 @@ public struct ServiceDefinition: Sendable {
     public var outbound = OutboundPolicy.nothing
     /// Responses that may be open at one time.
     public var sessions = 42
-    public var topics = TopicAccess.none
+    /// The topics that it may publish, and read and subscribe.
+    public var topics = TopicPermissions.none
     public var restart = RestartPolicy()
     public var limits = RunLimits()
     /// Services that must be ready before it starts.
