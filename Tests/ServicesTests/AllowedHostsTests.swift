@@ -73,7 +73,8 @@ import WasmdHTTP
         ("http://evil.1/", .malformed), ("http://1..2/", .malformed),
         ("http://.good.example/", .malformed), ("http:///good.example", .malformed),
         ("http://", .malformed), ("http:good.example", .malformed), ("good.example", .malformed),
-        ("//good.example/", .malformed), ("", .malformed), ("http://good.example:99999/", .malformed),
+        ("//good.example/", .malformed), ("", .malformed),
+        ("http://good.example:99999/", .malformed),
         ("http://good.example:80:80/", .malformed), ("http://g\u{f6}\u{f6}d.example/", .malformed),
         ("http://127\u{3002}0\u{3002}0\u{3002}1/", .malformed),
         ("http://\u{2460}27.0.0.1/", .malformed), ("http://%EF%BC%91.example/", .malformed),
@@ -149,7 +150,8 @@ import WasmdHTTP
 
     @Test(arguments: [
         ("good.example", true), ("good.example:443", true), ("[::1]:80", true),
-        ("10.0.0.0/8", true), ("http://x y/", false), ("http://", false), ("a b", false), ("", false),
+        ("10.0.0.0/8", true), ("http://x y/", false), ("http://", false), ("a b", false),
+        ("", false),
         ("*.example", true), ("insecure:allow-all", true), ("INSECURE:allow-all", false),
     ])
     func entries(entry: String, isGood: Bool) {

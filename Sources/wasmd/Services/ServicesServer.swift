@@ -77,7 +77,8 @@ struct ServicesServer {
         let titles = places.mapValues { Word(bytes: $0.path).text }
         let announced = Mutex<Set<Module>>([])
         options.report = { name, event in
-            if case .started = event, let module = Module(rawValue: name), let path = titles[module],
+            if case .started = event, let module = Module(rawValue: name),
+                let path = titles[module],
                 announced.withLock({ $0.insert(module).inserted })
             {
                 lines.print("\(module.title) Module Path: \(printable(path))")
@@ -149,7 +150,8 @@ struct ServiceLines: Sendable {
                 "\(name): \(printableLines(reason))\n  It is started again in \(Self.text(pause)).")
         case .failed(let reason, nil):
             ServeMessages.write(
-                "\(name): \(printableLines(reason))\n  It is not started again: it failed too often.")
+                "\(name): \(printableLines(reason))\n  It is not started again: it failed too often."
+            )
         }
     }
 
@@ -159,7 +161,8 @@ struct ServiceLines: Sendable {
     }
 
     private static func text(_ time: Duration) -> String {
-        let milliseconds = time.components.seconds * 1000
+        let milliseconds =
+            time.components.seconds * 1000
             + time.components.attoseconds / 1_000_000_000_000_000
         return milliseconds % 1000 == 0
             ? "\(milliseconds / 1000) s" : "\(Double(milliseconds) / 1000) s"

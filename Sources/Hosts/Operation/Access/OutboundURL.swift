@@ -24,6 +24,8 @@ public struct OutboundURL: Sendable, Equatable {
             case .malformed: return nil
             }
         }
+        // Others read it as the end of the host.
+        if parsed.userInformation?.contains(0x5c) == true { return nil }
         userInformation = parsed.userInformation
         let authority = Authority(host: host, port: parsed.authority.port)
         let bytes = parsed.scheme + Array("://".utf8) + authority.bytes + parsed.target

@@ -47,7 +47,8 @@ public struct WireMessaging: Messaging {
         if let name = TopicName(topic) { try? await local.publish(message, to: name) }
         let text = String(decoding: payload, as: UTF8.self)
         note(
-            "Publishing message '\(text)' to topic '\(topic)' on the messaging layer via host func.")
+            "Publishing message '\(text)' to topic '\(topic)' on the messaging layer via host func."
+        )
     }
 
     public func read(topic: String, on loop: EventLoop) async throws -> [UInt8] {

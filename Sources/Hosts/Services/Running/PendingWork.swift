@@ -35,7 +35,8 @@ final class PendingWork<Value: Sendable>: Sendable {
 
     /// What the host function throws. `finish` continues in its place when the work is done.
     func suspension(
-        then finish: @escaping (borrowing Caller, borrowing CallSlots, Result<Value, any Error>)
+        then finish:
+            @escaping (borrowing Caller, borrowing CallSlots, Result<Value, any Error>)
             throws -> Void
     ) -> Suspension {
         let turn = place.source.turn

@@ -55,8 +55,11 @@ public final class ServiceHost: Sendable {
     /// All services, in the order in which they were started.
     public var services: [Service] { state.withLock { $0.services } }
 
-    public func service(_ name: String) -> Service? { services.first { $0.definition.name == name } }
+    public func service(_ name: String) -> Service? {
+        services.first { $0.definition.name == name }
+    }
 
+    var messaging: any Messaging { options.messaging }
     var logsErrors: Bool { options.logsErrors }
 
     func report(_ name: String, _ event: ServiceEvent) { options.report(name, event) }
