@@ -82,7 +82,10 @@ let package = Package(
             ]),
         .target(
             name: "WasmdBroker",
-            dependencies: ["WasmSystem", "WasmdEventLoop", "WasmdStorage"],
+            dependencies: [
+                "WasmSystem", "WasmdDocuments", "WasmdEventLoop", "WasmdGuests", "WasmdHTTP",
+                "WasmdHTTPServer", "WasmdOperation", "WasmdStorage",
+            ],
             path: "Sources/Hosts/Broker",
             swiftSettings: [
                 .strictMemorySafety(), .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
@@ -219,7 +222,8 @@ let package = Package(
             name: "wasmd",
             dependencies: [
                 "WasmDecoder", "WasmValidator", "WasmInterpreter", "WasmWASI", "WasmText",
-                "WasmScriptRunner", "WasmMachine", "WasmSystem", "WasmdConsole", "WasmdDigests",
+                "WasmScriptRunner", "WasmMachine", "WasmSystem", "WasmdBroker", "WasmdConsole",
+                "WasmdDigests",
                 "WasmdDiscovery", "WasmdDocuments", "WasmdEventLoop", "WasmdGuests", "WasmdHTTP",
                 "WasmdHTTPClient", "WasmdHTTPServer", "WasmdOperation", "WasmdExecutor",
                 "WasmdImages", "WasmdModules", "WasmdOthismo", "WasmdPrograms", "WasmdStorage",
@@ -354,7 +358,9 @@ let package = Package(
             path: "Tests/ServicesTests"),
         .testTarget(
             name: "BrokerTests",
-            dependencies: ["WasmSystem", "WasmdBroker", "WasmdEventLoop", "WasmdStorage"],
+            dependencies: [
+                "WasmSystem", "WasmdBroker", "WasmdEventLoop", "WasmdHTTPServer", "WasmdStorage",
+            ],
             path: "Tests/BrokerTests"),
         .testTarget(
             name: "HTTPServerTests",

@@ -79,7 +79,7 @@ extension Command {
         options: [
             .config, .check, .data, .executor, .executorLegacy, .wess, .wessConfig, .wessLog,
             .console, .supervisor, .supervisorOrchestrator, .cameraImage, .orchestrator,
-            .orchestratorInit, .noMulticast,
+            .orchestratorInit, .broker, .noMulticast,
             .insecure, .listen, .dir, .env, .envInherit, .runTimeout, .runMaxMemory,
             .fuel, .maxRequests, .maxWaiting, .maxBody, .trustProxy, .loops, .sandbox,
             .noSandbox, .features, .json, .help,
@@ -478,6 +478,10 @@ extension Option {
         "orchestrator-init", value: "DIR", .folder,
         help: "Add to --orchestrator what the init folder DIR has and it has not: module/*.json, "
             + "device/*.json, deployment/*.json and others, and files")
+    static let broker = Option(
+        "broker", value: "ADDR", repeats: true,
+        help: "Let clients exchange messages by topics at ADDR: 'TOPIC VALUE' publishes, 'read "
+            + "TOPIC' takes the oldest. May be repeated")
     static let noMulticast = Option(
         "no-mdns",
         help: "Neither advertise --supervisor and --orchestrator in the local network by multicast "

@@ -48,8 +48,9 @@ struct DaemonOptions: Sendable {
         let console = try addresses(.console)
         let supervisor = try addresses(.supervisor)
         let orchestrator = try addresses(.orchestrator)
+        let broker = try addresses(.broker)
         if !executor.isEmpty || legacy != nil || wess != nil || console != nil
-            || supervisor != nil || orchestrator != nil
+            || supervisor != nil || orchestrator != nil || broker != nil
         {
             changes.append { settings in
                 settings.executor.listen = executor
@@ -59,6 +60,7 @@ struct DaemonOptions: Sendable {
                 settings.console.listen = console ?? []
                 settings.supervisor.listen = supervisor ?? []
                 settings.orchestrator.listen = orchestrator ?? []
+                settings.broker.listen = broker ?? []
             }
         }
         set(arguments.word(of: .data)) { $0.common.data = $1.bytes }

@@ -78,6 +78,9 @@ public final class Broker: Sendable {
         perform { $0.setOptions(options) }
     }
 
+    /// Bytes of a message at most.
+    public var messageLimit: Int { state.withLock { $0.options.limits.messageBytes } }
+
     // MARK: Publishing
 
     /// What a publisher says about a message.

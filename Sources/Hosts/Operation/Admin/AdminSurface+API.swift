@@ -172,6 +172,7 @@ extension AdminSurface {
                 "reasons": texts, "listeners": APISchema.array(APISchema.type("object")),
                 "runs": APISchema.type("object"), "cache": APISchema.type("object"),
                 "store": APISchema.type("object"), "orchestrator?": APISchema.type("object"),
+                "broker?": APISchema.type("object"),
             ])),
     ]
 }
