@@ -81,6 +81,16 @@ let package = Package(
                 .strictMemorySafety(), .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
             ]),
         .target(
+            name: "WasmdBroker",
+            dependencies: [
+                "WasmSystem", "WasmdDocuments", "WasmdEventLoop", "WasmdGuests", "WasmdHTTP",
+                "WasmdHTTPServer", "WasmdOperation", "WasmdStorage",
+            ],
+            path: "Sources/Hosts/Broker",
+            swiftSettings: [
+                .strictMemorySafety(), .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+            ]),
+        .target(
             name: "WasmdImages", dependencies: ["WasmSystem"], path: "Sources/Hosts/Images",
             swiftSettings: [
                 .strictMemorySafety(), .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
@@ -189,6 +199,17 @@ let package = Package(
             swiftSettings: [
                 .strictMemorySafety(), .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
             ]),
+        .target(
+            name: "WasmdServices",
+            dependencies: [
+                "WasmInterpreter", "WasmWASI", "WasmSystem", "WasmdBroker", "WasmdDigests",
+                "WasmdEventLoop",
+                "WasmdGuests", "WasmdHTTP", "WasmdHTTPClient", "WasmdOperation",
+            ],
+            path: "Sources/Hosts/Services",
+            swiftSettings: [
+                .strictMemorySafety(), .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+            ]),
         // What embedders import; the command line uses the rooms themselves.
         .target(
             name: "Wasmd",
@@ -201,11 +222,12 @@ let package = Package(
             name: "wasmd",
             dependencies: [
                 "WasmDecoder", "WasmValidator", "WasmInterpreter", "WasmWASI", "WasmText",
-                "WasmScriptRunner", "WasmMachine", "WasmSystem", "WasmdConsole", "WasmdDigests",
+                "WasmScriptRunner", "WasmMachine", "WasmSystem", "WasmdBroker", "WasmdConsole",
+                "WasmdDigests",
                 "WasmdDiscovery", "WasmdDocuments", "WasmdEventLoop", "WasmdGuests", "WasmdHTTP",
                 "WasmdHTTPClient", "WasmdHTTPServer", "WasmdOperation", "WasmdExecutor",
                 "WasmdImages", "WasmdModules", "WasmdOthismo", "WasmdPrograms", "WasmdStorage",
-                "WasmdSupervisor", "WasmdWATM", "WasmdWasmiot",
+                "WasmdServices", "WasmdSupervisor", "WasmdWATM", "WasmdWasmiot",
             ],
             path: "Sources/wasmd"),
 
@@ -327,6 +349,19 @@ let package = Package(
                 "WasmdEventLoop", "WasmdGuests", "WasmdWATM",
             ],
             path: "Tests/WATMTests"),
+        .testTarget(
+            name: "ServicesTests",
+            dependencies: [
+                "WasmInterpreter", "WasmSystem", "WasmText", "WasmWASI", "WasmdBroker",
+                "WasmdEventLoop", "WasmdGuests", "WasmdHTTP", "WasmdOperation", "WasmdServices",
+            ],
+            path: "Tests/ServicesTests"),
+        .testTarget(
+            name: "BrokerTests",
+            dependencies: [
+                "WasmSystem", "WasmdBroker", "WasmdEventLoop", "WasmdHTTPServer", "WasmdStorage",
+            ],
+            path: "Tests/BrokerTests"),
         .testTarget(
             name: "HTTPServerTests",
             dependencies: ["WasmdEventLoop", "WasmdHTTP", "WasmdHTTPServer", "WasmSystem"],

@@ -59,6 +59,8 @@ enum Main {
                 : try ServeCommand(arguments).perform(console)
         case .watm:
             return try TransportCommand(arguments).perform(console)
+        case .services:
+            return try ServicesCommand(arguments).perform(console)
         case .ctl:
             return try ControlCommand(arguments).perform(console)
         case .top:

@@ -45,6 +45,7 @@ import Testing
                   run          Run a WebAssembly program
                   serve        Serve WebAssembly programs over HTTP
                   watm         Carry connections through transports (WATM modules)
+                  services     Run the modules of a solution as services
                   ctl          See and change a server that runs
                   top          Watch a server that runs
                   token        Make a token for those who use a server

@@ -114,7 +114,8 @@ extension HTTPClient {
         }
         if key.isSecure { throw HTTPClientError.noTLS }
         let isProxy = options.proxy.map { $0.host == key.host && $0.port == key.port } ?? false
-        let addresses = try await addresses(key.host, deadline, isChecked: !isProxy)
+        let addresses = try await addresses(
+            key.host, key.port, deadline, isChecked: !isProxy)
         return try await connect(addresses, key.port, deadline)
     }
 
@@ -132,7 +133,7 @@ extension HTTPClient {
 
     /// The addresses of a host that may be connected to; at least one.
     private func addresses(
-        _ host: Authority.Host, _ deadline: LoopInstant, isChecked: Bool
+        _ host: Authority.Host, _ port: UInt16, _ deadline: LoopInstant, isChecked: Bool
     ) async throws -> [HostAddress] {
         var addresses: [HostAddress]
         switch host {
@@ -161,6 +162,9 @@ extension HTTPClient {
         if isChecked {
             let before = addresses.count
             addresses = addresses.filter(options.isAllowed)
+            if let isAllowed = options.isAllowedFor {
+                addresses = addresses.filter { isAllowed($0, host, port) }
+            }
             if addresses.isEmpty, before > 0 { throw HTTPClientError.addressNotAllowed }
         }
         if addresses.isEmpty { throw HTTPClientError.name(.noAddress) }
@@ -175,7 +179,7 @@ extension HTTPClient {
         let proxy = options.proxy
         let port = proxy?.port ?? key.port
         let addresses = try await addresses(
-            proxy?.host ?? key.host, deadline, isChecked: proxy == nil)
+            proxy?.host ?? key.host, port, deadline, isChecked: proxy == nil)
         let address: SystemAddress
         if addresses.count == 1 {
             address = addresses[0].with(port: port)

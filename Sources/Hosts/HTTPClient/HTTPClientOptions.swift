@@ -27,6 +27,8 @@ public struct HTTPClientOptions: Sendable {
     /// Whether an address may be connected to, called for each after the look-up; not for the
     /// destinations of a proxy, which the proxy looks up.
     public var isAllowed: @Sendable (HostAddress) -> Bool = { _ in true }
+    /// The same with the host and port of the request; nil allows what `isAllowed` allows.
+    public var isAllowedFor: (@Sendable (HostAddress, Authority.Host, UInt16) -> Bool)?
     /// The program that speaks TLS; nil refuses `https`.
     public var tls: TLSProgram?
     /// Makes connections instead of the client, those with TLS too.

@@ -75,7 +75,7 @@ public final class ListeningSockets: Sendable {
     }
 
     /// Listeners for loops, as many as there are sockets; none the second time.
-    func listeners(_ loops: [EventLoop]) throws(SystemError) -> [Listener] {
+    public func listeners(_ loops: [EventLoop]) throws(SystemError) -> [Listener] {
         var owned: [Int32] = take().reversed()
         defer { for number in owned { try? Kernel.close(number) } }
         var listeners: [Listener] = []

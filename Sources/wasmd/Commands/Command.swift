@@ -6,9 +6,8 @@ import WasmInterpreter
 /// parser, the help, the completions and the suggestions use it.
 struct Command: Sendable {
     enum Verb: String, CaseIterable, Sendable {
-        case run, serve, watm, ctl, top, token, data, othismo, validate, inspect, explore, wat2wasm,
-            wasm2wat,
-            wast
+        case run, serve, watm, services, ctl, top, token, data, othismo
+        case validate, inspect, explore, wat2wasm, wasm2wat, wast
         case completions
         case version, help
     }

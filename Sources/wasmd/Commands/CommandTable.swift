@@ -12,6 +12,7 @@ extension Command {
         case .run: run
         case .serve: serve
         case .watm: watm
+        case .services: services
         case .ctl: ctl
         case .top: top
         case .token: token
@@ -34,8 +35,8 @@ extension Command {
         summary: "Run a WebAssembly program",
         operands: [CommandOperand("FILE", .one, .module), CommandOperand("ARGS", .guest, .file)],
         options: [
-            .dir, .env, .envInherit, .stdin, .argv0, .chdir, .tcplisten, .listenFd, .invoke,
-            .preload, .unknownImports, .fuel, .timeout, .maxMemory, .maxHeap, .stackSize,
+            .dir, .env, .envInherit, .stdin, .argv0, .chdir, .tcplisten, .listenFd, .allowHost,
+            .maxSessions, .invoke, .preload, .unknownImports, .fuel, .timeout, .maxMemory, .maxHeap, .stackSize,
             .maxTable, .maxThreads, .maxDescriptors, .sandbox, .deterministic, .features, .trace,
             .stats, .profile, .flamegraph, .coverage, .coredump, .saveModule, .help,
         ],
@@ -79,7 +80,7 @@ extension Command {
         options: [
             .config, .check, .data, .executor, .executorLegacy, .wess, .wessConfig, .wessLog,
             .console, .supervisor, .supervisorOrchestrator, .cameraImage, .orchestrator,
-            .orchestratorInit, .noMulticast, .transport,
+            .orchestratorInit, .broker, .noMulticast, .transport,
             .insecure, .listen, .dir, .env, .envInherit, .runTimeout, .runMaxMemory,
             .fuel, .maxRequests, .maxWaiting, .maxBody, .trustProxy, .loops, .sandbox,
             .noSandbox, .features, .json, .help,
@@ -496,6 +497,10 @@ extension Option {
         "orchestrator-init", value: "DIR", .folder,
         help: "Add to --orchestrator what the init folder DIR has and it has not: module/*.json, "
             + "device/*.json, deployment/*.json and others, and files")
+    static let broker = Option(
+        "broker", value: "ADDR", repeats: true,
+        help: "Let clients exchange messages by topics at ADDR: 'TOPIC VALUE' publishes, 'read "
+            + "TOPIC' takes the oldest. May be repeated")
     static let noMulticast = Option(
         "no-mdns",
         help: "Neither advertise --supervisor and --orchestrator in the local network by multicast "

@@ -24,9 +24,11 @@ struct GuestWorld {
     ) throws {
         let modules = preloads.map(\.module) + [module]
         let wantsThreads = GuestThreads.areWanted(by: module)
+        let interfaces =
+            options.allowedHosts.isEmpty ? nil : try GuestInterfaces(options)
         let neighbours = Neighbours(
             module: module, preloads: preloads, unknownImports: options.unknownImports,
-            trace: trace)
+            interfaces: interfaces, trace: trace)
         guard wantsThreads || modules.contains(where: Self.wantsWASI) else {
             threads = nil
             guest = nil
@@ -44,7 +46,8 @@ struct GuestWorld {
             options.listeners.compactMap { $0.path.map { Word(bytes: $0) } })
         threads = try linker.defineThreads(
             of: module, linkedWith: preloads.map(\.module), guest, in: store,
-            imports: preloads.isEmpty && options.unknownImports == nil ? nil : neighbours.define)
+            imports: preloads.isEmpty && options.unknownImports == nil && interfaces == nil
+                ? nil : neighbours.define)
         try willInstantiate()
         try neighbours.define(on: linker, in: store)
     }
@@ -108,12 +111,14 @@ private struct Neighbours: Sendable {
     let module: Module
     let preloads: [PreloadedModule]
     let unknownImports: UnknownImports?
+    let interfaces: GuestInterfaces?
     let trace: TraceFile?
 
     /// Instantiates the preloaded modules one after another, each with the exports of those before
     /// it.
     @Sendable
     func define(on linker: Linker, in store: Store) throws {
+        interfaces?.define(on: linker)
         for preload in preloads {
             try standIn(for: preload.module, on: linker, in: store)
             do {

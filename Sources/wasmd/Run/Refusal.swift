@@ -3,6 +3,7 @@ import WasmSystem
 import WasmText
 import WasmValidator
 import WasmWASI
+import WasmdServices
 
 /// Why a file or its imports are refused. The only place that converts such errors to text.
 struct Refusal: Error, Equatable {
@@ -132,6 +133,10 @@ extension Refusal {
     private static func hint(for error: LinkError) -> String? {
         let unknown = error.failures.filter { $0.reason == .unknown }
         guard !unknown.isEmpty else { return nil }
+        let ofServices: [Name] = [GuestHTTPImports.module, HostObservability.module]
+        if unknown.allSatisfy({ ofServices.contains($0.module) }) {
+            return "Name the hosts that it may send requests to with --allow-host URL."
+        }
         let areFunctions = unknown.allSatisfy { $0.type.kind == .function }
         return "Give them with --preload NAME=FILE, or run without them: --unknown-imports "
             + (areFunctions ? "trap" : "zero")

@@ -1,6 +1,7 @@
 import WasmInterpreter
 import WasmWASI
 import WasmdDocuments
+import WasmdOperation
 
 /// The options of `wasmd run`, as values.
 struct RunOptions {
@@ -20,6 +21,9 @@ struct RunOptions {
     let listeners: [SocketAddress]
     /// Descriptors of this process for the guest.
     let descriptors: [Int32]
+    /// Hosts that the program may send requests to, and how many responses it may have open.
+    let allowedHosts: [String]
+    let sessionLimit: Int
     /// Name of the export to call instead of `_start`.
     let function: String?
     let fuel: UInt64?
@@ -114,6 +118,17 @@ struct RunOptions {
         descriptors = try arguments.readAll(
             .listenFd, expected: "the number of an open descriptor"
         ) { word in Quantity.count(word.text).flatMap(Int32.init(exactly:)) }
+
+        allowedHosts = arguments.values(of: .allowHost)
+        if !allowedHosts.isEmpty, let bad = OutboundPolicy.malformed(allowing: allowedHosts) {
+            throw .invalidValue(
+                bad, of: Option.allowHost.flag,
+                expected: "a URL or a host, for example http://HOST or HOST:PORT", arguments.verb)
+        }
+        sessionLimit =
+            try arguments.read(.maxSessions, expected: "a number from 1 to 10000") { text in
+                Quantity.count(text).flatMap { 1...10_000 ~= $0 ? Int($0) : nil }
+            } ?? 42
 
         fuel = try arguments.read(.fuel, expected: "a number", Quantity.count)
         maximumMemory = try arguments.read(.maxMemory, expected: Self.sizes, Quantity.bytes)

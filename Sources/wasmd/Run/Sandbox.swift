@@ -63,7 +63,11 @@ enum Sandbox: Equatable {
         for path in options.listeners.compactMap(\.path) {
             confinement.landlock.allow(.path(folder(of: path)), .remove)
         }
-        confinement.landlock.connectPorts = []
+        if options.allowedHosts.isEmpty {
+            confinement.landlock.connectPorts = []
+        } else {
+            confinement.calls = Confinement.serverCalls(hasUnixSockets: false)
+        }
         confinement.landlock.bindPorts = []
         return confinement
     }

@@ -1,5 +1,6 @@
 import WasmSystem
 import WasmWASI
+import WasmdBroker
 import WasmdEventLoop
 import WasmdExecutor
 import WasmdGuests
@@ -86,7 +87,8 @@ struct Daemon {
         let services = try services.open(
             store,
             DaemonHouse(
-                runs: executor.runs, readiness: operations.readiness))
+                runs: executor.runs, readiness: operations.readiness,
+                broker: try settings.broker.open(store)))
         let control = try DaemonControl(executor, settings, file: file)
         control.follow { operations.follow($0) }
         control.follow { services.follow($0) }
@@ -106,6 +108,7 @@ struct Daemon {
             }
             var servers: [HTTPServer] = []
             for bound in listeners.bound {
+                if try await services.serve(bound, on: group.loops) { continue }
                 let listener = control.listener(
                     shared.of(bound.personality)
                         + surfaces(bound.personality, executor, log, services),
@@ -157,6 +160,7 @@ struct Daemon {
             let ends = loop.spawn { await services.stop(on: loop) }
             await stop(servers, grace, loop)
             await ends.value
+            await services.finish(on: loop)
             await operations.finish(on: loop)
         }
     }
@@ -240,7 +244,7 @@ struct Daemon {
         case .legacy: [QuerySurface(executor, isAlone: true)]
         case .wess: [WessSurface(executor, observer: log)]
         case .console: [ModuleSurface(executor)]
-        case .orchestrator, .supervisor: services.surfaces(personality)
+        case .orchestrator, .supervisor, .broker: services.surfaces(personality)
         }
     }
 }

@@ -49,8 +49,10 @@ struct DaemonOptions: Sendable {
         let console = try addresses(.console)
         let supervisor = try addresses(.supervisor)
         let orchestrator = try addresses(.orchestrator)
+        let broker = try addresses(.broker)
         if !executor.isEmpty || legacy != nil || wess != nil || console != nil
-            || supervisor != nil || orchestrator != nil || !transports.isEmpty
+            || supervisor != nil || orchestrator != nil || broker != nil
+            || !transports.isEmpty
         {
             changes.append { settings in
                 settings.executor.listen = executor
@@ -60,6 +62,7 @@ struct DaemonOptions: Sendable {
                 settings.console.listen = console ?? []
                 settings.supervisor.listen = supervisor ?? []
                 settings.orchestrator.listen = orchestrator ?? []
+                settings.broker.listen = broker ?? []
                 settings.transports = transports
             }
         }

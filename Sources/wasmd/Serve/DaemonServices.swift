@@ -1,3 +1,4 @@
+import WasmdBroker
 import WasmdDiscovery
 import WasmdDocuments
 import WasmdEventLoop
@@ -18,6 +19,8 @@ struct DaemonHouse: Sendable {
     /// Places and records of runs: those of all hosts are in the same metrics and lists.
     let runs: GuestRuns
     let readiness: Readiness
+    /// Topics by which hosts and clients exchange messages.
+    let broker: Broker
 }
 
 /// A host beside the executor that serves.
@@ -25,12 +28,14 @@ protocol OpenService: Sendable {
     var personality: DaemonSettings.Personality { get }
     /// For its listeners, in the order in which they are asked.
     var surfaces: [any Surface] { get }
+    /// For operators: beside the admin interface.
+    var operatorSurfaces: [any Surface] { get }
     /// Its operations, for the document of the interface.
     var api: APITable { get }
     /// What the status of the server says about it.
     var status: Document.Member? { get }
-    /// Surfaces beside the admin interface.
-    var operatorSurfaces: [any Surface] { get }
+    /// Serves a listener of its personality that does not speak HTTP; false for others.
+    func serve(_ bound: DaemonListeners.Bound, on loops: [EventLoop]) async throws -> Bool
     /// Adds its metrics.
     func watch(_ metrics: MetricRegistry)
     /// Is told the settings, also after each reload.
@@ -41,18 +46,25 @@ protocol OpenService: Sendable {
     func prepare(_ settings: DaemonSettings) throws(Refusal) -> PreparedReload
     /// Serves listeners of its own, which are not for HTTP. On a loop.
     func serve(on loops: [EventLoop], _ loop: EventLoop) async throws
-    /// Closes these listeners and ends what they serve, which has no end of its own.
+    /// Closes its listeners that are not for HTTP, and ends what has no end of its own.
     func stop(on loop: EventLoop) async
     /// Starts what it does by itself. Its listeners serve already.
     func start(on loop: EventLoop) async throws
+    /// Writes what is not written yet. After `stop`, when requests in flight have ended.
+    func finish(on loop: EventLoop) async
     /// Advertises itself in the local network and looks for others. On the loop of the discovery.
     func join(_ discovery: LocalDiscovery)
 }
 
 extension OpenService {
     var status: Document.Member? { nil }
-    func follow(_ settings: DaemonSettings) {}
     var operatorSurfaces: [any Surface] { [] }
+    func serve(
+        _ bound: DaemonListeners.Bound, on loops: [EventLoop]
+    ) async throws -> Bool { false }
+    func join(_ discovery: LocalDiscovery) {}
+    func finish(on loop: EventLoop) async {}
+    func follow(_ settings: DaemonSettings) {}
     func prepare(_ settings: DaemonSettings) throws(Refusal) -> PreparedReload { PreparedReload() }
     func serve(on loops: [EventLoop], _ loop: EventLoop) async throws {}
     func stop(on loop: EventLoop) async {}
@@ -74,7 +86,8 @@ struct DaemonServices: Sendable {
 
     /// - Throws: `Refusal`
     init(_ settings: DaemonSettings, _ listeners: DaemonListeners) throws {
-        var all: [any DaemonService] = []
+        // The broker first: others may publish as soon as they start.
+        var all: [any DaemonService] = [BrokerService(settings)]
         if let service = OrchestratorService(settings, listeners) { all.append(service) }
         if let service = try SupervisorService(settings, listeners) { all.append(service) }
         if let service = try TransportsService(settings) { all.append(service) }
@@ -85,7 +98,7 @@ struct DaemonServices: Sendable {
     /// Whether one of them makes connections, to any port.
     static func connect(_ settings: DaemonSettings) -> Bool {
         !settings.orchestrator.listen.isEmpty || !settings.supervisor.listen.isEmpty
-            || !settings.transports.isEmpty
+            || settings.broker.connects || !settings.transports.isEmpty
     }
 
     func open(
@@ -105,11 +118,21 @@ struct OpenServices: Sendable {
 
     func watch(_ metrics: MetricRegistry) { for service in all { service.watch(metrics) } }
 
+    var operatorSurfaces: [any Surface] { all.flatMap(\.operatorSurfaces) }
+
+    /// Serves a listener that does not speak HTTP; false for others.
+    func serve(
+        _ bound: DaemonListeners.Bound, on loops: [EventLoop]
+    ) async throws -> Bool {
+        for service in all where service.personality == bound.personality {
+            if try await service.serve(bound, on: loops) { return true }
+        }
+        return false
+    }
+
     func surfaces(_ personality: DaemonSettings.Personality) -> [any Surface] {
         all.filter { $0.personality == personality }.flatMap(\.surfaces)
     }
-
-    var operatorSurfaces: [any Surface] { all.flatMap(\.operatorSurfaces) }
 
     func follow(_ settings: DaemonSettings) { for service in all { service.follow(settings) } }
 
@@ -138,4 +161,8 @@ struct OpenServices: Sendable {
 
     /// Tells others that the server ends.
     func sayGoodbye() { discovery?.stop() }
+
+    func finish(on loop: EventLoop) async {
+        for service in all.reversed() { await service.finish(on: loop) }
+    }
 }

@@ -14,13 +14,14 @@ struct DaemonSettings: Sendable, Equatable {
     var discovery = DiscoverySection()
     var orchestrator = OrchestratorSection()
     var transports: [TransportSection] = []
+    var broker = BrokerSection()
 
     /// What may be served on an address.
     enum Personality: String, CaseIterable, Sendable {
-        case executor, legacy, wess, console, supervisor, orchestrator
+        case executor, legacy, wess, console, supervisor, orchestrator, broker
 
         /// Whether whoever reaches it can make the server run code.
-        var takesCode: Bool { true }
+        var takesCode: Bool { self != .broker }
 
         /// The setting that has its addresses.
         var setting: String {
@@ -31,6 +32,7 @@ struct DaemonSettings: Sendable, Equatable {
             case .console: "console.listen"
             case .supervisor: "supervisor.listen"
             case .orchestrator: "orchestrator.listen"
+            case .broker: "broker.listen"
             }
         }
     }
@@ -45,7 +47,7 @@ struct DaemonSettings: Sendable, Equatable {
         let all: [(Personality, [SocketAddress])] = [
             (.executor, executor.listen), (.legacy, executor.legacy), (.wess, wess.listen),
             (.console, console.listen), (.supervisor, supervisor.listen),
-            (.orchestrator, orchestrator.listen),
+            (.orchestrator, orchestrator.listen), (.broker, broker.listen),
         ]
         return all.flatMap { personality, addresses in
             addresses.map { Listener(personality: personality, address: $0) }
@@ -58,7 +60,8 @@ struct DaemonSettings: Sendable, Equatable {
     /// All settings, for comparing.
     var facts: [SettingFact] {
         common.facts + executor.facts + wess.facts + console.facts + supervisor.facts
-            + discovery.facts + orchestrator.facts + transports.flatMap(\.facts)
+            + discovery.facts + orchestrator.facts + broker.facts
+            + transports.flatMap(\.facts)
     }
 
     /// Reads a file; reading none yields the defaults and what variables say.
@@ -88,6 +91,7 @@ struct DaemonSettings: Sendable, Equatable {
         settings.console = ConsoleSection(file.root.table("console"))
         settings.supervisor = SupervisorSection(file.root.table("supervisor"))
         settings.orchestrator = OrchestratorSection(file.root.table("orchestrator"))
+        settings.broker = BrokerSection(file.root.table("broker"))
         settings.discovery = DiscoverySection(file.root.table("discovery"))
         settings.transports = file.root.namedTables("transports").map {
             TransportSection(name: $0.name, $0.table)

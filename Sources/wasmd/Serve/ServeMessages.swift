@@ -97,6 +97,12 @@ enum ServeMessages {
         return place(bound, .unixBytes([]))
     }
 
+    /// An address that does not speak HTTP: `127.0.0.1:1884`.
+    static func address(_ bound: SystemAddress?) -> String {
+        let text = place(bound)
+        return text.hasPrefix("http://") ? String(text.dropFirst(7).dropLast()) : text
+    }
+
     /// Standard error, which holds no loop up.
     static let output = LogOutput(Kernel.standardError)
 

@@ -19,6 +19,8 @@ public struct OutboundPolicy: Sendable, Equatable {
             /// In lower case; `*` for anything.
             case pattern([UInt8])
             case network(IPNetwork)
+            /// An address as the URL of an allowed host has it: names do not lead to it.
+            case literal(IPAddress)
         }
 
         var host: Host
@@ -33,7 +35,7 @@ public struct OutboundPolicy: Sendable, Equatable {
         fileprivate var opensPrivate: Bool
     }
 
-    private let rules: [Rule]
+    let rules: [Rule]
 
     /// - Parameter rules: see above.
     /// - Returns: nil if one is malformed; `malformed` tells which.
@@ -49,7 +51,7 @@ public struct OutboundPolicy: Sendable, Equatable {
     /// Nothing is allowed.
     public static let nothing = OutboundPolicy(rules: [])
 
-    private init(rules: [Rule]) { self.rules = rules }
+    init(rules: [Rule]) { self.rules = rules }
 
     /// The first of these rules that is malformed.
     public static func malformed(_ rules: [String]) -> String? {
@@ -74,6 +76,10 @@ public struct OutboundPolicy: Sendable, Equatable {
             case .network(let network):
                 // `allows` decides: a name may lead into the network.
                 if address.map({ network.contains($0) }) ?? true { mayMatchAddress = true }
+            case .literal(let literal):
+                guard address?.unmapped == literal.unmapped else { continue }
+                permit.opensPublic = true
+                permit.opensPrivate = true
             }
         }
         return permit.opensPublic || mayMatchAddress ? permit : nil

@@ -173,6 +173,7 @@ extension AdminSurface {
                 "runs": APISchema.type("object"), "cache": APISchema.type("object"),
                 "store": APISchema.type("object"), "orchestrator?": APISchema.type("object"),
                 "transports?": APISchema.array(APISchema.type("object")),
+                "broker?": APISchema.type("object"),
             ])),
     ]
 }

@@ -1,0 +1,174 @@
+// Soundness: the continuation of `flush` is resumed by its mark, which is called once.
+
+import WasmdStorage
+
+/// What of a broker waits to be written, in order. Used under the broker's lock.
+///
+/// One batch is written at a time; what comes meanwhile is the next one, so that the waits for the
+/// disk are shared.
+struct Journal {
+    /// A message that is published when it is on the disk.
+    struct Writing: @unchecked Sendable {
+        let held: HeldMessage
+        let topic: Topic
+        let retains: Bool
+        let completion: @Sendable (BrokerError?) -> Void
+    }
+
+    /// What is written together.
+    struct Batch: Sendable {
+        var writings: [Writing] = []
+        /// Values by key; nil to remove.
+        var changes: [[UInt8]: [UInt8]?] = [:]
+        /// Called when everything before is on the disk.
+        var marks: [@Sendable (StorageError?) -> Void] = []
+        var byteCount = 0
+
+        var isEmpty: Bool { writings.isEmpty && changes.isEmpty && marks.isEmpty }
+
+        var transaction: Transaction {
+            var transaction = Transaction()
+            for writing in writings {
+                let message = writing.held.message
+                transaction.put(StoredKeys.message(message), StoredKeys.value(message))
+            }
+            for (key, value) in changes {
+                if let value { transaction.put(key, value) } else { transaction.delete(key) }
+            }
+            return transaction
+        }
+    }
+
+    private var full: [Batch] = []
+    private var open = Batch()
+    private var isWriting = false
+    /// Whether changes are of use: not without a store.
+    var isOn = false
+
+    /// Bytes and changes of a batch, far below what a transaction can have.
+    private static let byteLimit = 2 << 20
+    private static let countLimit = 4096
+
+    /// Changes that wait.
+    var count: Int {
+        full.reduce(open.writings.count + open.changes.count) {
+            $0 + $1.writings.count + $1.changes.count
+        }
+    }
+
+    mutating func add(_ writing: Writing) {
+        close(adding: writing.held.message.cost)
+        open.writings.append(writing)
+        open.byteCount += writing.held.message.cost
+    }
+
+    /// Sets a record, or removes it.
+    mutating func set(_ key: [UInt8], _ value: [UInt8]?) {
+        guard isOn else { return }
+        let size = key.count + (value?.count ?? 0)
+        close(adding: size)
+        open.changes[key] = .some(value)
+        open.byteCount += size
+    }
+
+    mutating func addMark(_ body: @escaping @Sendable (StorageError?) -> Void) {
+        open.marks.append(body)
+    }
+
+    private mutating func close(adding size: Int) {
+        guard
+            open.byteCount + size > Self.byteLimit
+                || open.writings.count + open.changes.count >= Self.countLimit
+        else { return }
+        full.append(open)
+        open = Batch()
+    }
+
+    /// Whether somebody has to begin to write.
+    mutating func begins() -> Bool {
+        guard isOn, !isWriting, !full.isEmpty || !open.isEmpty else { return false }
+        isWriting = true
+        return true
+    }
+
+    /// The next batch; nil if there is none, and the writer ends.
+    mutating func next() -> Batch? {
+        if !full.isEmpty { return full.removeFirst() }
+        guard !open.isEmpty else {
+            isWriting = false
+            return nil
+        }
+        defer { open = Batch() }
+        return open
+    }
+}
+
+extension Broker {
+    /// Writes what waits, until nothing does. One task at a time.
+    func drain() async {
+        guard let store else { return }
+        while let batch = state.withLock({ $0.journal.next() }) {
+            var failure: StorageError?
+            do throws(StorageError) {
+                // A mark alone needs nothing but that what was before is written.
+                guard !batch.writings.isEmpty || !batch.changes.isEmpty else {
+                    perform { $0.finish(batch, nil) }
+                    continue
+                }
+                try await store.commit(batch.transaction)
+            } catch {
+                failure = error
+            }
+            let error = failure
+            perform { $0.finish(batch, error) }
+        }
+    }
+
+    /// Waits until everything that has happened before is on the disk: for the end of the process.
+    public func flush() async throws(BrokerError) {
+        guard store != nil else { return }
+        let error = await unsafe withUnsafeContinuation {
+            (continuation: UnsafeContinuation<BrokerError?, Never>) in
+            let waiter = unsafe PublicationWaiter(continuation)
+            perform { state in
+                state.journal.addMark { waiter.resume($0.map { .storage($0) }) }
+                state.kick()
+            }
+        }
+        if let error { throw error }
+    }
+}
+
+extension BrokerState {
+    /// A batch was written, or not.
+    mutating func finish(_ batch: Journal.Batch, _ failure: StorageError?) {
+        for writing in batch.writings {
+            let (held, topic, completion) = (writing.held, writing.topic, writing.completion)
+            topic.writing -= 1
+            topic.writingBytes -= held.message.cost
+            if let failure {
+                topic.stored -= 1
+                topic.refused &+= 1
+                totals.refused &+= 1
+                // It is not in the store: nothing is to be removed there.
+                release(held, kept: false)
+                call { completion(.storage(failure)) }
+            } else {
+                deliver(held, topic, retains: writing.retains)
+                release(held, kept: true)
+                call { completion(nil) }
+            }
+        }
+        for mark in batch.marks { call { mark(failure) } }
+        kick()
+    }
+
+    /// Writes a named subscription.
+    mutating func writeSubscription(_ subscriber: Subscriber) {
+        guard let name = subscriber.options.name else { return }
+        var value = StoredKeys.number(subscriber.floor)
+        for pattern in subscriber.patterns { value += pattern.bytes + [0x0a] }
+        journal.set(StoredKeys.subscription(name), value)
+        kick()
+    }
+}

@@ -1,0 +1,90 @@
+import WasmdEventLoop
+
+/// A client of the wire protocol.
+struct WireConnection {
+    private let stream: ByteStream
+    private let server: WireServer
+
+    init(_ stream: ByteStream, _ server: WireServer) {
+        self.stream = stream
+        self.server = server
+    }
+
+    /// Bytes of a command beside its value: the topic and a space.
+    private static let headSize = TopicName.maximumSize + 1
+
+    func run() async {
+        defer { stream.close() }
+        var nonsense = 0
+        let loop = stream.loop
+        do throws(LoopError) {
+            while true {
+                // A connection that waits needs no buffer.
+                try await stream.readable()
+                let limit = server.broker.messageLimit + Self.headSize
+                var buffer = loop.takeBuffer()
+                let (count, isWhole) = try await fill(&buffer, limit)
+                let command = isWhole ? WireCommand(buffer.bytes[buffer.range]) : nil
+                _ = buffer.take()
+                loop.giveBack(buffer)
+                // Data that came with the end of the connection was read before.
+                if count == 0 { return }
+                guard let command else {
+                    nonsense += count
+                    server.count { $0.ignored &+= 1 }
+                    if nonsense > server.options.nonsense { break }
+                    await loop.yieldIfSpent()
+                    continue
+                }
+                nonsense = 0
+                try await carryOut(command)
+            }
+        } catch {
+            // Otherwise the client is gone.
+            guard error == .timedOut else { return }
+        }
+        server.count { $0.cutOff &+= 1 }
+    }
+
+    /// Reads what is there as one command. What is longer than the limit is read in pieces, of which
+    /// none is a command.
+    ///
+    /// - Returns: the bytes that were read, 0 at the end, and whether they are within the limit.
+    private func fill(
+        _ buffer: inout InputBuffer, _ limit: Int
+    ) async throws(LoopError) -> (count: Int, isWhole: Bool) {
+        var count = try await stream.read(into: &buffer)
+        guard count > 0, buffer.count == buffer.capacity else { return (count, count <= limit) }
+        // The command may be longer than the loop's buffers.
+        var whole = InputBuffer(capacity: limit + 1)
+        whole.append(buffer.bytes[buffer.range])
+        while whole.count <= limit, let more = try stream.tryRead(into: &whole), more > 0 {
+            count += more
+        }
+        let isWhole = whole.count <= limit
+        swap(&buffer, &whole)
+        return (count, isWhole)
+    }
+
+    private func carryOut(_ command: WireCommand) async throws(LoopError) {
+        let options = server.options
+        var answer: [UInt8]?
+        do throws(BrokerError) {
+            switch command {
+            case .publish(let topic, let value):
+                try await server.broker.publish(value, to: topic, as: options.permissions)
+            case .read(let topic):
+                let message = try server.broker.read(topic, as: options.permissions)
+                answer = WireCommand.answer(topic, message?.payload)
+            }
+            server.count { $0.commands &+= 1 }
+        } catch {
+            // The protocol has no answer for what is refused.
+            server.count { $0.ignored &+= 1 }
+        }
+        guard let answer else { return await stream.loop.yieldIfSpent() }
+        stream.writeDeadline = .after(options.writeTime)
+        try await stream.write(answer)
+        stream.writeDeadline = .never
+    }
+}

@@ -1,0 +1,72 @@
+import WasmInterpreter
+import WasmSystem
+import WasmWASI
+import WasmdServices
+
+/// `wasmd services`: the three modules of the original's solution, as services.
+struct ServicesCommand {
+    private let settings: ServicesSettings
+
+    init(_ arguments: ParsedArguments) throws(UsageError) {
+        settings = try ServicesSettings(arguments)
+    }
+
+    /// Serves until a signal comes or all modules have ended, and returns the exit code.
+    func perform(_ console: Console) -> Int32 {
+        do {
+            _ = CurrentProcess.raiseDescriptorLimit()
+            let places = try binaries()
+            let socket = try listen()
+            return try ServicesServer(settings, places, socket).run()
+        } catch let refusal as Refusal {
+            console.complain(refusal.text)
+        } catch {
+            console.complain("services: \(printable("\(error)"))")
+        }
+        return ExitCode.refused
+    }
+
+    private func binaries() throws(Refusal) -> [OriginalServices.Module: OriginalServices.Place] {
+        for (option, isMissing) in [
+            (Option.gatewayHost, settings.gatewayHosts.isEmpty),
+            (.serverAddress, settings.address == nil),
+        ] where isMissing {
+            throw Refusal(
+                file: "services", reason: "\(option.flag) is missing",
+                hint: "Name it: \(option.synopsis)")
+        }
+        let root = settings.root
+        do throws(SystemError) {
+            let status = try Kernel.status(root.cString, followsLink: true)
+            guard status.kind == .directory else { throw .notdir }
+        } catch {
+            throw Refusal(
+                file: root.text, reason: error.text,
+                hint: "Name the folder of the solution with --root DIR.")
+        }
+        do throws(OriginalServices.Missing) {
+            return try OriginalServices(root: root.bytes) { path in
+                let status = try? Kernel.status(Word(bytes: path).cString, followsLink: true)
+                return status?.kind == .regular
+            }.places
+        } catch {
+            let tried = error.tried.map { "  " + printable(Word(bytes: $0).text) }
+            throw Refusal(
+                file: "services",
+                reason: "there is no binary of \(error.module.folder); tried:\n"
+                    + tried.joined(separator: "\n"),
+                hint: "Build it, or name another folder with --root DIR.")
+        }
+    }
+
+    private func listen() throws(Refusal) -> ServiceSocket {
+        guard let address = settings.address else {
+            throw Refusal(file: "services", reason: "--server-socket-address is missing")
+        }
+        do throws(SystemError) {
+            return try ServiceSocket(address.system)
+        } catch {
+            throw Refusal(file: "\(address)", reason: "cannot listen: \(error.text)")
+        }
+    }
+}
