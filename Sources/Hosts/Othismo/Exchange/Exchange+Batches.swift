@@ -79,6 +79,7 @@ extension Exchange {
     func commit() throws {
         var changes = ObjectChanges()
         changes.bindings = namespace.newBindings
+        changes.settings = namespace.settingChanges
         var saved: Set<[UInt8]> = []
         for (path, guest) in changed {
             let bytes: [UInt8]

@@ -30,6 +30,14 @@ public final class ImageStore: ObjectStore {
         try image.read { (view) throws(ImageError) in try view.setting(name) }
     }
 
+    public func settingNames(
+        prefix: String, after last: String?, limit: Int
+    ) throws(ImageError) -> [String] {
+        try image.read { (view) throws(ImageError) in
+            try view.settingNames(prefix: prefix, after: last, limit: limit)
+        }
+    }
+
     public func commit(_ changes: ObjectChanges) throws(ImageError) -> [Int64] {
         try image.write { (transaction) throws(ImageError) in
             for path in changes.removedObjects { try transaction.removeObject(path) }
