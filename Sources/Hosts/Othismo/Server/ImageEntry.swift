@@ -36,6 +36,17 @@ public struct ImageEntry: Sendable {
         }
     }
 
+    /// Reads what `document` says; nil for anything else.
+    public init?(_ document: Document) {
+        guard let path = document["path"]?.stringValue,
+            let kind = document["kind"]?.stringValue.flatMap(Kind.init(rawValue:))
+        else { return nil }
+        self.path = Array(path.utf8)
+        self.kind = kind
+        byteCount = document["size"]?.integerValue.map { Int(clamping: $0) }
+        target = document["target"]?.stringValue
+    }
+
     public var document: Document {
         var members: [Document.Member] = [
             .init("path", .string(String(decoding: path, as: UTF8.self))),
