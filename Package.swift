@@ -182,8 +182,9 @@ let package = Package(
         .target(
             name: "WasmdOthismo",
             dependencies: [
-                "WasmDecoder", "WasmInterpreter", "WasmWASI", "WasmSystem", "WasmdDocuments",
-                "WasmdImages",
+                "WasmDecoder", "WasmInterpreter", "WasmWASI", "WasmSystem", "WasmdDigests",
+                "WasmdDocuments", "WasmdEventLoop", "WasmdGuests", "WasmdHTTP",
+                "WasmdHTTPServer", "WasmdImages", "WasmdOperation",
             ],
             path: "Sources/Hosts/Othismo",
             swiftSettings: [

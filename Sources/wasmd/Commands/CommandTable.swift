@@ -221,28 +221,41 @@ extension Command {
             CommandOperand("VERB", .optional, .word(.imageVerbs)),
             CommandOperand("ARGS", .any, .file),
         ],
-        options: [.objectName, .messageTimeout, .help],
+        options: [
+            .objectName, .messageTimeout, .listen, .maxBody, .answerTime, .loops, .sandbox,
+            .noSandbox, .help,
+        ],
         notes: [
             "An image is one file with modules and instances of them, which exchange messages (BSON "
                 + "documents) and keep their state when no process runs. 'wasmd othismo new-image "
                 + "NAME' makes NAME.simg, a SQLite 3 database.",
             "import-module FILE: add a module; its name is that of FILE without the ending, or "
-                + "--name. remove-module MODULE: the opposite. instantiate-instance MODULE "
+                + "--name. Modules of the host need no file: othismo.console, othismo.namespace, "
+                + "othismo.http, othismo.blobs. remove-module MODULE: the opposite. instantiate-instance MODULE "
                 + "INSTANCE: make an object of a module. delete-instance INSTANCE: its end. "
                 + "list-objects [PREFIX]: the paths of all.",
             "send-message INSTANCE [TYPE.KEY=VALUE...]: send a message, and print what arrives at "
                 + "the console, one JSON document a line, until no message is in flight. The last "
                 + "dot separates the type from the key; VALUE is JSON or text; @FILE adds the "
-                + "members of a JSON object in FILE. run: handle the messages that wait in the "
+                + "members of a JSON object in FILE, @@PATH of one in the image. To an object of "
+                + "blobs, cp=FOLDER copies files. run: handle the messages that wait in the "
                 + "image.",
             "make-path PATH: make a folder. sym-link TARGET PATH, mount TARGET PATH: let PATH mean "
                 + "TARGET, or let paths below PATH mean those below TARGET.",
+            "serve: answer HTTP requests at --listen by messages to the object at "
+                + "/server.sites/HOST (or /server.sites/default), and files from the object of "
+                + "blobs at /server/content/HOST. While an image is served, the other verbs go "
+                + "through the server. shell: read verbs, and lines like '/c counter.add.by=2', "
+                + "from a terminal, with completion, or from standard input.",
         ],
         examples: [
             ("wasmd othismo new-image app", "makes app.simg"),
             ("wasmd othismo app import-module counter.wasm", "the module 'counter'"),
             ("wasmd othismo app instantiate-instance counter /c", "an object with its own state"),
             ("wasmd othismo app send-message /c counter.add.by=2", "prints its answer"),
+            ("wasmd othismo app sym-link /c /server.sites/localhost", "it gets web requests"),
+            ("wasmd othismo app serve", "at http://127.0.0.1:8080/"),
+            ("wasmd othismo app shell", "type messages"),
         ])
 
     static let validate = Command(
@@ -430,6 +443,9 @@ extension Option {
         "timeout", value: "DURATION",
         help: "send-message and run: wait so long for messages in flight, for example 500ms; "
             + "default 30s. Those that are left wait in the image")
+    static let answerTime = Option(
+        "answer-time", value: "DURATION",
+        help: "serve: answer 504 for objects that need longer, for example 500ms; default 30s")
     static let coredump = Option(
         "coredump", value: "OUT", .file,
         help: "Write a core dump (stack with locals, globals, memories) to OUT if the program is "

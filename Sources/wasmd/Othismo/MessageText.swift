@@ -1,18 +1,32 @@
 import WasmDecoder
 import WasmdDocuments
+import WasmdOthismo
 
 /// The members of a message from the words of a command line.
 ///
 /// - `type.key=value`: the member `key` of the payload `type`. The last dot separates them, because
 ///   names of types have dots themselves. `key=value` is a payload by itself.
 /// - `type`: a payload without members.
-/// - `@FILE`: the members of the JSON object in a file, a template for what follows.
+/// - `@FILE`: the members of the JSON object in a file, a template for what follows; `@@PATH` those
+///   of a blob in the image.
 ///
 /// Values are JSON if they can be read as that, otherwise text.
 enum MessageText {
-    static func payload(_ words: [Word]) throws(Refusal) -> [Document.Member] {
+    ///
+    /// - Parameter blob: reads a blob by its path in the image.
+    static func payload(
+        _ words: [Word], blob: (Word) throws(OthismoFailure) -> [UInt8]
+    ) throws(OthismoFailure) -> [Document.Member] {
         var members: [Document.Member] = []
         for word in words {
+            if word.hasPrefix("@@") {
+                let name = Word(bytes: word.bytes.dropFirst(2))
+                let bytes = try blob(name)
+                for member in try self.members(bytes, name) {
+                    set(member.name, member.value, &members)
+                }
+                continue
+            }
             if word.hasPrefix("@") {
                 for member in try template(Word(bytes: word.bytes.dropFirst())) {
                     set(member.name, member.value, &members)
@@ -51,35 +65,28 @@ enum MessageText {
 
     private static func value(_ word: Word) -> Document {
         guard let document = try? JSONReader.read(word.bytes) else { return .string(word.text) }
-        return narrowed(document)
+        return MessageDocument.read(document)
     }
 
-    /// Integers as guests are used to them: 32 bits where that is enough.
-    private static func narrowed(_ document: Document) -> Document {
-        switch document {
-        case .integer(let value): Int32(exactly: value).map { .integer32($0) } ?? document
-        case .unsigned(let value): .double(Double(value))
-        default: document
-        }
-    }
-
-    private static func template(_ file: Word) throws(Refusal) -> [Document.Member] {
+    private static func template(_ file: Word) throws(OthismoFailure) -> [Document.Member] {
         let bytes: ModuleBytes
         do throws(FileError) {
             bytes = try ModuleBytes(path: file.bytes)
         } catch {
-            throw Refusal(error, file: file.text)
+            throw OthismoFailure(Refusal(error, file: file.text))
         }
-        guard let document = try? JSONReader.read(bytes[bytes.range]),
-            let members = document.objectValue
-        else { throw Refusal(file: file.text, reason: "the template is no JSON object") }
-        return members
+        return try members(bytes[bytes.range], file)
     }
 
-    /// One document as a line of JSON.
-    static func line(_ document: Document) -> String {
-        var options = JSONWriter.Options()
-        options.bytes = .object
-        return String(decoding: JSONWriter.write(document, options: options), as: UTF8.self)
+    private static func members(
+        _ bytes: [UInt8], _ name: Word
+    ) throws(OthismoFailure) -> [Document.Member] {
+        guard let document = try? JSONReader.read(bytes),
+            let members = MessageDocument.read(document).objectValue
+        else {
+            throw OthismoFailure(
+                Refusal(file: name.text, reason: "the template is no JSON object"))
+        }
+        return members
     }
 }

@@ -1,4 +1,5 @@
 import WasmSystem
+import WasmdDocuments
 import WasmdImages
 import WasmdOthismo
 
@@ -16,8 +17,21 @@ enum OthismoFailure: Error {
         case MessageError.objectExists: self = .original("ObjectAlreadyExists")
         case MessageError.noObject: self = .original("ObjectDoesNotExist")
         case let error as MessageError: self = .text(error.description)
+        case ImportedModule.Failure.invalid(let reason): self = .text(reason)
+        case ImportedModule.Failure.unsupported(let what):
+            self = .original("UnsupportedModuleDefinition(\"\(what)\")")
         case let error as Refusal: self = .text(error.text)
         default: self = .text("\(error)")
+        }
+    }
+
+    /// What an answer says if it is an error; nil for others.
+    init?(answer: Document?) {
+        guard let error = answer?["othismo.error"] else { return nil }
+        switch error["code"]?.stringValue {
+        case "object_exists": self = .original("ObjectAlreadyExists")
+        case "no_object": self = .original("ObjectDoesNotExist")
+        default: self = .text(printable(error["message"]?.stringValue ?? "it failed"))
         }
     }
 

@@ -1,4 +1,5 @@
 import WasmText
+import WasmWASI
 import WasmdDocuments
 
 /// The words and options of `wasmd othismo`.
@@ -14,6 +15,8 @@ struct OthismoOptions {
         case symbolicLink = "sym-link"
         case mount
         case run
+        case serve
+        case shell
 
         static let words = allCases.map(\.rawValue)
 
@@ -28,7 +31,7 @@ struct OthismoOptions {
             case .listObjects: ([], true)
             case .makePath: (["PATH"], false)
             case .symbolicLink, .mount: (["TARGET", "PATH"], false)
-            case .run: ([], false)
+            case .run, .serve, .shell: ([], false)
             }
         }
     }
@@ -46,11 +49,15 @@ struct OthismoOptions {
     /// Nanoseconds that `send-message` and `run` wait for messages in flight.
     let timeout: Int64
 
+    /// How `serve` serves.
+    let serving: ImageServingOptions
+
     private static let newImage = "new-image"
     private static let defaultTimeout: Int64 = 30_000_000_000
 
     init(_ arguments: ParsedArguments) throws(UsageError) {
         name = arguments.word(of: .objectName)
+        serving = try ImageServingOptions(arguments)
         timeout =
             try arguments.read(
                 .messageTimeout,
@@ -86,6 +93,51 @@ struct OthismoOptions {
         {
             throw .unexpectedOperand(extra.text, .othismo)
         }
+        if verb != .serve {
+            for option in ImageServingOptions.options where arguments.has(option) {
+                throw .unexpectedOperand(option.flag, .othismo)
+            }
+        }
         action = .perform(verb, image: first, Array(words))
+    }
+}
+
+/// The options of `wasmd othismo IMAGE serve`.
+struct ImageServingOptions {
+    let addresses: [SocketAddress]
+    let bodyLimit: Int?
+    /// How long a handler has; nil for the default.
+    let answerTime: Duration?
+    let loopCount: Int?
+    /// Nil for `--no-sandbox`.
+    let sandbox: Sandbox?
+
+    /// Options that only `serve` has.
+    static let options: [Option] = [
+        .listen, .maxBody, .answerTime, .loops, .sandbox, .noSandbox,
+    ]
+
+    init(_ arguments: ParsedArguments) throws(UsageError) {
+        let listeners = try arguments.readAll(
+            .listen, expected: "127.0.0.1:PORT, [::1]:PORT or unix:PATH"
+        ) { (word: Word) in SocketAddress(word.bytes) }
+        addresses = listeners.isEmpty ? [.ipv4([127, 0, 0, 1], port: 8080)] : listeners
+        bodyLimit = try arguments.read(.maxBody, expected: "a size, for example 8MiB") { text in
+            Quantity.bytes(text).map { Int(clamping: $0) }
+        }
+        answerTime = try arguments.read(
+            .answerTime, expected: "a time above zero with its unit, for example 500ms or 2s"
+        ) { text in
+            Quantity.nanoseconds(text).flatMap { $0 > 0 ? Duration.nanoseconds($0) : nil }
+        }
+        loopCount = try arguments.read(.loops, expected: "a number from 1 to 1024") { text in
+            Quantity.count(text).flatMap { 1...1024 ~= $0 ? Int($0) : nil }
+        }
+        if arguments.has(.noSandbox), arguments.has(.sandbox) {
+            throw .conflict(.noSandbox, .sandbox, .othismo)
+        }
+        let asked = try arguments.read(
+            .sandbox, expected: "strict, or nothing", Sandbox.init(word:))
+        sandbox = arguments.has(.noSandbox) ? nil : asked ?? .asFarAsPossible
     }
 }

@@ -5,6 +5,8 @@ public struct SameOriginRules: Equatable, Sendable {
     public var names: Set<[UInt8]>
     /// Whose pages may change something although their origin is another one.
     public var cors: CORSPolicy
+    /// Whether all names and origins are admitted: for public sites of any name.
+    public var admitsEverything = false
 
     /// - Parameters:
     ///   - machine: the name of the machine, with or without a domain; also taken with `.local`.
@@ -25,6 +27,7 @@ public struct SameOriginRules: Equatable, Sendable {
         var both = self
         both.names.formUnion(other.names)
         both.cors = cors.union(other.cors)
+        both.admitsEverything = admitsEverything || other.admitsEverything
         return both
     }
 
@@ -43,6 +46,7 @@ public struct SameOriginRules: Equatable, Sendable {
     ///
     /// - Parameter acts: whether the request does something although its method is safe.
     public func judge(_ request: RequestHead, acts: Bool = false) -> Verdict {
+        if admitsEverything { return .allowed }
         guard let host = request.authority else {
             // HTTP/1.0 without a host: no browser sends that. An empty one is no name of ours.
             if request.fields.contains("host") { return .misdirected }

@@ -252,6 +252,23 @@ public class ImageView {
         return try table.bytes(row, try ImageTables.column(table, "value"))
     }
 
+    /// Names of values of the host that begin with `prefix` and are after `last`, in the order of
+    /// their bytes, at most `limit`.
+    public func settingNames(
+        prefix: String, after last: String? = nil, limit: Int = .max
+    ) throws(ImageError) -> [String] {
+        guard limit > 0, let table = try own(.setting) else { return [] }
+        let column = try ImageTables.column(table, "name")
+        var names: [String] = []
+        try forEachText(
+            table, column, prefix: Array(prefix.utf8), after: last.map { Array($0.utf8) }
+        ) { (name, _) throws(ImageError) in
+            names.append(String(decoding: name, as: UTF8.self))
+            return names.count < limit
+        }
+        return names
+    }
+
     /// The row that has a text in a column without duplicates.
     func row(_ table: Table, _ column: Int, _ text: [UInt8]) throws(ImageError) -> Table.Row? {
         var found: Table.Row?

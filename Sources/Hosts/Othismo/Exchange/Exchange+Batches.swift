@@ -107,6 +107,7 @@ extension Exchange {
         var changes = ObjectChanges()
         changes.revision = revision
         changes.bindings = namespace.newBindings
+        changes.settings = namespace.settingChanges
         var saved: Set<[UInt8]> = []
         for (path, guest) in changed {
             let bytes: [UInt8]

@@ -28,6 +28,10 @@ extension Exchange {
         switch try namespace.resolve(message.target) {
         case .console, .nothing: outputs.append(.console(envelope.document))
         case .endpoint(let path): outputs.append(.endpoint(path, envelope))
+        case .native(let binding) where NativeKind(instance: binding) == .console:
+            outputs.append(.console(envelope.document))
+        case .native(let binding) where NativeKind(instance: binding) == .http:
+            outputs.append(.endpoint(binding.path, envelope))
         case .service, .native: try serve(envelope, at: message.target)
         case .object(let object) where object.kind == .module:
             try report(.notAnInstance(path: object.path), on: envelope, at: object.path)
@@ -50,6 +54,7 @@ extension Exchange {
     func answer(_ envelope: Envelope, at path: [UInt8]) throws -> [Document.Member] {
         switch try namespace.resolve(path) {
         case .service: try NamespaceService.handle(envelope, &namespace)
+        case .native(let binding): try NativeObjects.handle(envelope, binding, &namespace)
         default:
             throw MessageError.badRequest("this object of the host does not know the message")
         }

@@ -48,6 +48,10 @@ struct Namespace {
         /// Longer paths are looked up each time.
         static let longestPath = 1024
     }
+    /// Values of the host that are not committed yet; nil removes one. By the bytes of their names.
+    private var newSettings: [[UInt8]: [UInt8]?] = [:]
+    /// Advances when a path may have another meaning than before.
+    private(set) var version = 0
 
     init(_ store: any ObjectStore) throws(ImageError) {
         self.store = store
@@ -59,12 +63,15 @@ struct Namespace {
         known.targets = [:]
         newObjects = [:]
         newBindings = []
+        newSettings = [:]
+        version += 1
         bindings = [:]
         for binding in try store.bindings() { bindings[binding.path] = binding }
     }
 
     /// What was new is committed.
     mutating func committed() {
+        newSettings = [:]
         if newObjects.isEmpty, newBindings.isEmpty { return }
         known.targets = [:]
         newObjects = [:]
@@ -73,13 +80,54 @@ struct Namespace {
 
     mutating func add(_ object: ObjectChanges.NewObject) {
         known.targets = [:]
+        version += 1
         newObjects[object.path] = object
     }
 
     mutating func add(_ binding: ImageBinding) {
         known.targets = [:]
+        version += 1
         bindings[binding.path] = binding
         newBindings.append(binding)
+    }
+
+    var allBindings: some Collection<ImageBinding> { bindings.values }
+
+    // MARK: Values of the host
+
+    /// For the next commit.
+    var settingChanges: [(name: String, value: [UInt8]?)] {
+        newSettings.map { (String(decoding: $0.key, as: UTF8.self), $0.value) }
+    }
+
+    func setting(_ name: String) throws(ImageError) -> [UInt8]? {
+        if let new = newSettings[Array(name.utf8)] { return new }
+        return try store.setting(name)
+    }
+
+    mutating func set(_ name: String, _ value: [UInt8]?) {
+        newSettings.updateValue(value, forKey: Array(name.utf8))
+    }
+
+    /// Names of values that begin with `prefix`, in the order of their bytes.
+    func settingNames(
+        prefix: String, after last: String?, limit: Int
+    ) throws(ImageError) -> [String] {
+        // As many more as there are removed.
+        let names = try store.settingNames(
+            prefix: prefix, after: last, limit: limit + newSettings.count)
+        var all = Set(names.map { Array($0.utf8) })
+        for (name, value) in newSettings {
+            if value == nil {
+                all.remove(name)
+            } else if name.starts(with: prefix.utf8),
+                last.map({ $0.utf8.lexicographicallyPrecedes(name) }) ?? true
+            {
+                all.insert(name)
+            }
+        }
+        return all.sorted { $0.lexicographicallyPrecedes($1) }.prefix(limit)
+            .map { String(decoding: $0, as: UTF8.self) }
     }
 
     // MARK: Lookups

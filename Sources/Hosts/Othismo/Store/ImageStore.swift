@@ -34,6 +34,14 @@ public final class ImageStore: ObjectStore {
         try image.read { (view) throws(ImageError) in view.revision }
     }
 
+    public func settingNames(
+        prefix: String, after last: String?, limit: Int
+    ) throws(ImageError) -> [String] {
+        try image.read { (view) throws(ImageError) in
+            try view.settingNames(prefix: prefix, after: last, limit: limit)
+        }
+    }
+
     public func commit(_ changes: ObjectChanges) throws(ImageError) -> [Int64] {
         try image.write { (transaction) throws(ImageError) in
             if let revision = changes.revision, revision != transaction.revision { throw .changed }

@@ -12,7 +12,7 @@ public final class MemoryStore: ObjectStore {
     private var keys: [[UInt8]: ObjectKey] = [:]
     private var queue: [QueuedMessage] = []
     private var bound: [[UInt8]: ImageBinding] = [:]
-    private var values: [String: [UInt8]] = [:]
+    private var values: [[UInt8]: [UInt8]] = [:]
     private var lastKey: Int64 = 0
     /// How many commits there were.
     public private(set) var commitCount = 0
@@ -43,7 +43,16 @@ public final class MemoryStore: ObjectStore {
         bound.values.sorted { $0.path.lexicographicallyPrecedes($1.path) }
     }
 
-    public func setting(_ name: String) -> [UInt8]? { values[name] }
+    public func setting(_ name: String) -> [UInt8]? { values[Array(name.utf8)] }
+
+    public func settingNames(prefix: String, after last: String?, limit: Int) -> [String] {
+        values.keys.filter { name in
+            name.starts(with: prefix.utf8)
+                && (last.map { $0.utf8.lexicographicallyPrecedes(name) } ?? true)
+        }
+        .sorted { $0.lexicographicallyPrecedes($1) }.prefix(limit)
+        .map { String(decoding: $0, as: UTF8.self) }
+    }
 
     public func commit(_ changes: ObjectChanges) throws(ImageError) -> [Int64] {
         if let failure {
@@ -76,7 +85,7 @@ public final class MemoryStore: ObjectStore {
         queue.removeAll { dequeued.contains($0.key) }
         for path in changes.removedBindings { bound[path] = nil }
         for binding in changes.bindings { bound[binding.path] = binding }
-        for (name, value) in changes.settings { values[name] = value }
+        for (name, value) in changes.settings { values[Array(name.utf8)] = value }
         return changes.enqueued.map { message in
             lastKey += 1
             queue.append(

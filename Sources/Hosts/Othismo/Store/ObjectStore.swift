@@ -14,6 +14,11 @@ public protocol ObjectStore: AnyObject {
     func bindings() throws(ImageError) -> [ImageBinding]
     /// A blob or another value of the host; nil if there is none.
     func setting(_ name: String) throws(ImageError) -> [UInt8]?
+    /// Names of such values that begin with `prefix` and are after `last`, in the order of their
+    /// bytes, at most `limit`.
+    func settingNames(
+        prefix: String, after last: String?, limit: Int
+    ) throws(ImageError) -> [String]
 
     /// A number that changes when another program has changed the store.
     func revision() throws(ImageError) -> UInt64
