@@ -35,6 +35,10 @@ protocol OpenService: Sendable {
     func follow(_ settings: DaemonSettings)
     /// Starts what it does by itself. Its listeners serve already.
     func start(on loop: EventLoop) async throws
+    /// Called before `start` if `join` will be called.
+    func willJoin()
+    /// Called in place of `join` if there is no discovery after all.
+    func didNotJoin()
     /// Advertises itself in the local network and looks for others. On the loop of the discovery.
     func join(_ discovery: LocalDiscovery)
 }
@@ -42,6 +46,8 @@ protocol OpenService: Sendable {
 extension OpenService {
     var status: Document.Member? { nil }
     func follow(_ settings: DaemonSettings) {}
+    func willJoin() {}
+    func didNotJoin() {}
 }
 
 /// The hosts beside the executor that settings ask for.
@@ -89,6 +95,7 @@ struct OpenServices: Sendable {
     func follow(_ settings: DaemonSettings) { for service in all { service.follow(settings) } }
 
     func start(on loop: EventLoop) async throws {
+        if discovery != nil { for service in all { service.willJoin() } }
         for service in all { try await service.start(on: loop) }
         discovery?.start(all, on: loop)
     }
