@@ -58,6 +58,23 @@ import WasmdEventLoop
         #expect(log.names == ["oven"])
     }
 
+    @Test func aNameIsAnnouncedWhenNobodyHasIt() throws {
+        let network = SimulatedNetwork()
+        let first = network.addHost("kitchen", [10, 0, 0, 1])
+        _ = first.engine.publish(try service("oven"), at: network.now) { _ in }
+        network.run(for: .seconds(5))
+        let second = network.addHost("garden", [10, 0, 0, 2])
+        var (renamed, announced): ([String], [String]) = ([], [])
+        _ = second.engine.publish(
+            try service("oven"), at: network.now,
+            onRename: { renamed.append(String(decoding: $0, as: UTF8.self)) },
+            onAnnounce: { announced.append(String(decoding: $0, as: UTF8.self)) })
+        network.run(for: .seconds(10))
+        #expect(renamed == ["oven-2"])
+        // Never the name that was taken, and once although it is announced three times.
+        #expect(announced == ["oven-2"])
+    }
+
     @Test func reportsGoodbyesAndChanges() throws {
         let network = SimulatedNetwork()
         let server = network.addHost("kitchen", [10, 0, 0, 1])

@@ -2,6 +2,7 @@ import Testing
 import WasmdDocuments
 import WasmdEventLoop
 import WasmdHTTP
+import WasmdHTTPClient
 import WasmdSupervisor
 
 /// Events, cancelling, limits of a run, and statuses as HTTP has them.
@@ -60,6 +61,44 @@ import WasmdSupervisor
                 try await house.send(.get, "/d/modules/m/print", [], Self.accept))
             #expect(events.map(\.type) == ["run", "line", "line", "end"])
             #expect(events.dropFirst().first?.data["message"] == "a line")
+        }
+    }
+
+    /// Prints a line, and waits for a minute.
+    private static let slow = """
+        (module
+          (import "sys" "println" (func $println (param i32)))
+          (import "sys" "delay" (func $delay (param i32)))
+          (memory (export "memory") 1)
+          (data (i32.const 100) "at once\\00")
+          (func (export "slow") (call $println (i32.const 100)) (call $delay (i32.const 60000))))
+        """
+
+    @Test func linesComeWhileARunGoesOn() throws {
+        var options = Supervisor.Options()
+        options.limits.time = .seconds(90)
+        try SupervisorHouse.open(options) { house in
+            try await house.deploy(
+                "d",
+                [.init(name: "m", wasm: try module(Self.slow), functions: [.init(name: "slow")])])
+            let url = "http://127.0.0.1:\(house.port)/d/modules/m/slow"
+            var request = ClientRequest(.post, try #require(URL(Array(url.utf8))))
+            try request.fields.append("Accept", "text/event-stream")
+            let response = try await house.client.send(request)
+            var text: [UInt8] = []
+            func has(_ word: String) -> Bool {
+                String(decoding: text, as: UTF8.self).contains(word)
+            }
+            while !has("at once"), let piece = try await response.next() { text += piece }
+            #expect(has("event: line") && !has("event: end"))
+            // The run has not ended: it can be cancelled.
+            let cancelled = try await house.send(.delete, "/request-history/d:m:slow:1")
+            #expect(cancelled.status == 200)
+            while let piece = try await response.next() { text += piece }
+            #expect(has("event: end") && has("the run was cancelled"))
+            // Once only.
+            let all = String(decoding: text, as: UTF8.self)
+            #expect(all.split(separator: "\n").filter { $0.contains("at once") }.count == 1)
         }
     }
 

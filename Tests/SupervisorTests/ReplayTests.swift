@@ -20,6 +20,8 @@ import WasmdSupervisor
         (nil, "run result", "the result comes with the answer to a run that has ended"),
         ("description", "platform", "the machine's real data"),
         ("description", "supervisorInterfaces", "all functions of WASI, configured skills only"),
+        ("description", "supervisorFunctions", "superset: types of the functions"),
+        ("deploy not wasm", "warnings", "superset: why its runs will fail"),
         ("health", "memoryUsage", "measured"),
         ("health after register", "cpuUsage", "measured"),
         ("health after register", "memoryUsage", "measured"),

@@ -38,6 +38,40 @@ import Testing
         }
     }
 
+    /// Two devices that were given the same name are two devices, each at its own address.
+    @Test func devicesOfTheSameNameAreTold() throws {
+        let folder = try TemporaryFolder()
+        let orchestrator = try serve(folder, "o", "--orchestrator", "127.0.0.1:0")
+        let url = "http://127.0.0.1:\(orchestrator.port)"
+        let file = try folder.write(
+            "twin.toml",
+            Array(
+                "[supervisor]\nlisten = [\"127.0.0.1:0\"]\nname = \"twin\"\norchestrator = \"\(url)\"\n"
+                    .utf8))
+        let one = try serve(folder, "a", "--config", file)
+        #expect(try knows(orchestrator, one))
+        let other = try serve(folder, "b", "--config", file)
+        #expect(try knows(orchestrator, other))
+        // Its registration is answered, and what was found has been asked.
+        usleep(1_500_000)
+        let list = try devices(orchestrator)
+        let names = list.split(separator: "{\"name\":\"").compactMap {
+            $0.split(separator: "\"").first
+        }
+        // Other tests advertise devices at the same time.
+        let twins = names.filter { $0.hasPrefix("twin") }.sorted()
+        #expect(twins == ["twin", "twin-2"], "\(list)")
+        for (name, server) in [("twin", one), ("twin-2", other)] {
+            let device = list.components(after: "\"name\":\"\(name)\"")
+            #expect(device?.contains("\"port\":\(server.port)}") == true, "\(list)")
+        }
+        #expect(other.messages.contains("twin-2"))
+        for server in [orchestrator, one, other] {
+            server.signal(SIGTERM)
+            #expect(server.end() == 0)
+        }
+    }
+
     @Test func withoutMulticastNothingIsFound() throws {
         let folder = try TemporaryFolder()
         let orchestrator = try serve(folder, "o", "--orchestrator", "127.0.0.1:0", "--no-mdns")
@@ -50,5 +84,13 @@ import Testing
             server.signal(SIGTERM)
             #expect(server.end() == 0)
         }
+    }
+}
+
+extension String {
+    /// The text from the first occurrence of another one to the next document of a list.
+    fileprivate func components(after text: String) -> Substring? {
+        let parts = split(separator: text, maxSplits: 1, omittingEmptySubsequences: false)
+        return parts.count > 1 ? parts[1].split(separator: "\"description\"").first : nil
     }
 }

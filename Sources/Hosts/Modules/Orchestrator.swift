@@ -75,6 +75,8 @@ public final class Orchestrator: Sendable {
         /// Origins of the configuration.
         var cors = CORSPolicy()
         var clients: [ObjectIdentifier: HTTPClient] = [:]
+        /// Asks the local network again who is there.
+        var onReset: @Sendable () -> Void = {}
     }
 
     /// Reads all documents; blocks the thread.
@@ -113,6 +115,18 @@ public final class Orchestrator: Sendable {
             names.append(Array(url.authority.hostBytes))
         }
         return SameOriginRules(machine: [], names: names, cors: cors)
+    }
+
+    // MARK: Looking for devices
+
+    /// Sets what looks for devices again when a client asks for it.
+    func setReset(_ action: @escaping @Sendable () -> Void) { state.withLock { $0.onReset = action } }
+
+    /// Asks the local network again who is there, and checks all devices that are known.
+    func resetDiscovery(on loop: EventLoop) {
+        let action = state.withLock { $0.onReset }
+        action()
+        loop.spawn { [self] in await checkAll(on: loop) }
     }
 
     // MARK: Addresses

@@ -37,6 +37,11 @@ public final class Supervisor: Sendable {
         /// In the order in which they were made; for lists, and for the newest of a name.
         var order: [Name] = []
         var orchestrator: URL?
+        /// The device's name, and how often it has changed.
+        var name = ""
+        var nameVersion = 0
+        /// Whether the local network is being asked whether the name is free.
+        var isNaming = false
     }
 
     /// Reads what is stored: may wait for the disk, so not on a loop.
@@ -62,6 +67,7 @@ public final class Supervisor: Sendable {
         var damage: [String] = []
         history = try History(store, limit: options.historyLimit, &damage)
         var state = State()
+        state.name = options.name
         for deployment in try DeploymentRecords.load(store, options, &damage) {
             state.deployments[Name(deployment.id)] = deployment
             state.order.append(Name(deployment.id))
@@ -127,6 +133,31 @@ public final class Supervisor: Sendable {
         history.forgetOutputs(of: id)
         deployment.retire(instances)
     }
+
+    // MARK: The name
+
+    /// The device's name: that of the options, or another one that `rename` was told.
+    public var name: String { state.withLock { $0.name } }
+
+    /// Registrations wait, for at most three seconds, until `endNaming` or `rename`: so that no
+    /// orchestrator learns a name that another device of the network has.
+    public func beginNaming() { state.withLock { $0.isNaming = true } }
+
+    /// The name is free, or nobody can be asked.
+    public func endNaming() { state.withLock { $0.isNaming = false } }
+
+    /// Another host of the network has the name: the device registers with this one from now on.
+    public func rename(_ name: String) {
+        state.withLock { state in
+            guard state.name != name else { return }
+            state.name = name
+            state.nameVersion += 1
+        }
+        logs.setDevice(name)
+    }
+
+    var isNaming: Bool { state.withLock { $0.isNaming } }
+    var nameVersion: Int { state.withLock { $0.nameVersion } }
 
     // MARK: The orchestrator
 

@@ -115,6 +115,14 @@ public final class Linker {
         definition(Key(module: module, name: name)) != nil
     }
 
+    /// The functions of the host that were defined one by one, in the order of their definition.
+    package var hostFunctions: [(module: Name, name: Name, type: FunctionType)] {
+        definitions.compactMap { entry in
+            guard case .host(let function) = entry.definition else { return nil }
+            return (entry.key.module, entry.key.name, function.type)
+        }
+    }
+
     /// Resolves the imports of a module, instantiates it and runs its start function.
     ///
     /// - Throws: `LinkError` with all imports that are missing or do not match; `ResourceError` if

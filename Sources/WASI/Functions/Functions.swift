@@ -48,6 +48,14 @@ extension WASI {
     /// The names of the functions of preview 1 that guests can import: for hosts that tell others
     /// what they provide.
     public static var functionNames: [Name] { FunctionTable.preview1.functions.map(\.name) }
+
+    /// The functions that guests can import, of preview 1 and of its older version: for hosts that
+    /// compare them with the imports of a module.
+    public static var functions: [(module: Name, name: Name, type: FunctionType)] {
+        [FunctionTable.preview1, .unstable].flatMap { table in
+            table.functions.map { (table.module, $0.name, $0.type) }
+        }
+    }
 }
 
 /// The functions of one version. The parameters are in the specification's order.

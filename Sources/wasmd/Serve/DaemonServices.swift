@@ -52,6 +52,10 @@ protocol OpenService: Sendable {
     func start(on loop: EventLoop) async throws
     /// Writes what is not written yet. After `stop`, when requests in flight have ended.
     func finish(on loop: EventLoop) async
+    /// Called before `start` if `join` will be called.
+    func willJoin()
+    /// Called in place of `join` if there is no discovery after all.
+    func didNotJoin()
     /// Advertises itself in the local network and looks for others. On the loop of the discovery.
     func join(_ discovery: LocalDiscovery)
 }
@@ -65,6 +69,8 @@ extension OpenService {
     func join(_ discovery: LocalDiscovery) {}
     func finish(on loop: EventLoop) async {}
     func follow(_ settings: DaemonSettings) {}
+    func willJoin() {}
+    func didNotJoin() {}
     func prepare(_ settings: DaemonSettings) throws(Refusal) -> PreparedReload { PreparedReload() }
     func serve(on loops: [EventLoop], _ loop: EventLoop) async throws {}
     func stop(on loop: EventLoop) async {}
@@ -155,6 +161,7 @@ struct OpenServices: Sendable {
     func stop(on loop: EventLoop) async { for service in all { await service.stop(on: loop) } }
 
     func start(on loop: EventLoop) async throws {
+        if discovery != nil { for service in all { service.willJoin() } }
         for service in all { try await service.start(on: loop) }
         discovery?.start(all, on: loop)
     }

@@ -46,6 +46,7 @@ final class DiscoveryService: @unchecked Sendable {
             for service in services { service.join(discovery) }
         } catch {
             ServeMessages.write("warning: no multicast DNS: \(error)")
+            for service in services { service.didNotJoin() }
         }
     }
 

@@ -163,10 +163,28 @@ private struct OpenSupervisor: OpenService {
         }
     }
 
+    func willJoin() { supervisor.beginNaming() }
+
+    func didNotJoin() { supervisor.endNaming() }
+
+    /// A name that another host has is changed everywhere: an orchestrator would know the device
+    /// twice.
     func join(_ discovery: LocalDiscovery) {
         let name = supervisor.options.name
-        guard let service = AdvertisedService(supervisor: name, listener: address) else { return }
-        // The failure of the discovery was reported.
-        _ = try? discovery.advertise(service, onRename: DiscoveryService.renamed(name))
+        guard let service = AdvertisedService(supervisor: name, listener: address) else {
+            return supervisor.endNaming()
+        }
+        do throws(DiscoveryError) {
+            let note = DiscoveryService.renamed(name)
+            _ = try discovery.advertise(
+                service,
+                onRename: { label in
+                    note(label)
+                    supervisor.rename(String(decoding: label, as: UTF8.self))
+                }, onAnnounce: { _ in supervisor.endNaming() })
+        } catch {
+            // The failure of the discovery was reported.
+            supervisor.endNaming()
+        }
     }
 }

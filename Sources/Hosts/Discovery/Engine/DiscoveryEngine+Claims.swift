@@ -77,6 +77,7 @@ extension DiscoveryEngine {
     func advanceClaims(_ link: Link, at now: LoopInstant) {
         var probes: [ClaimID] = []
         var announced: [ClaimID] = []
+        var claimed: [Int] = []
         // The host's name first: services need it.
         let order = link.claims.keys.sorted { one, other in
             switch (one, other) {
@@ -99,6 +100,7 @@ extension DiscoveryEngine {
                     announced.append(id)
                     claim.phase = .announcing(sent: 1)
                     claim.next = now + .seconds(1)
+                    if case .service(let number) = id { claimed.append(number) }
                 }
             case .announcing(let sent):
                 announced.append(id)
@@ -111,6 +113,7 @@ extension DiscoveryEngine {
         }
         if !probes.isEmpty { probe(probes, link, at: now) }
         announce(announced, link, at: now)
+        for number in claimed { publications[number]?.noteAnnouncement() }
     }
 
     /// Asks who has names, and says which records are meant. The answer is to come by multicast:

@@ -54,10 +54,10 @@ final class DiscoveryEngine {
     /// Starts to advertise a service.
     func publish(
         _ service: AdvertisedService, at now: LoopInstant,
-        onRename: @escaping ([UInt8]) -> Void
+        onRename: @escaping ([UInt8]) -> Void, onAnnounce: @escaping ([UInt8]) -> Void = { _ in }
     ) -> Int {
         lastID += 1
-        publications[lastID] = Publication(service, onRename)
+        publications[lastID] = Publication(service, onRename: onRename, onAnnounce: onAnnounce)
         updateClaims(at: now)
         return lastID
     }

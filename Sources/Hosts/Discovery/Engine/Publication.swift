@@ -33,12 +33,27 @@ final class Publication {
     var text: TextRecord
     var name: ContestedName
     let onRename: ([UInt8]) -> Void
+    /// Called when its name was free, and it is announced for the first time under that name.
+    let onAnnounce: ([UInt8]) -> Void
+    /// The name under which it was announced last.
+    private var announced: [UInt8]?
 
-    init(_ service: AdvertisedService, _ onRename: @escaping ([UInt8]) -> Void) {
+    init(
+        _ service: AdvertisedService, onRename: @escaping ([UInt8]) -> Void,
+        onAnnounce: @escaping ([UInt8]) -> Void = { _ in }
+    ) {
         self.service = service
         self.onRename = onRename
+        self.onAnnounce = onAnnounce
         text = service.text
         name = ContestedName(service.instance)
+    }
+
+    /// Notes that it is announced on an interface.
+    func noteAnnouncement() {
+        guard announced != name.label else { return }
+        announced = name.label
+        onAnnounce(name.label)
     }
 
     /// Seconds; RFC 6762, section 10: less for records with names of hosts.

@@ -92,14 +92,18 @@ public final class LocalDiscovery {
     /// Advertises a service until its advertiser is stopped, or the discovery closed. It is
     /// announced when no other host has said for three quarters of a second that it has the name.
     ///
-    /// - Parameter onRename: called with the new name if another host had it.
+    /// - Parameters:
+    ///   - onRename: called with the new name if another host had it.
+    ///   - onAnnounce: called with the name when it is announced for the first time.
     public func advertise(
-        _ service: AdvertisedService, onRename: @escaping ([UInt8]) -> Void = { _ in }
+        _ service: AdvertisedService, onRename: @escaping ([UInt8]) -> Void = { _ in },
+        onAnnounce: @escaping ([UInt8]) -> Void = { _ in }
     ) throws(DiscoveryError) -> Advertiser {
         if isClosed { throw .closed }
         if let failure { throw failure }
         guard service.type.name(of: service.instance) != nil else { throw .name }
-        let id = engine.publish(service, at: .now, onRename: onRename)
+        let id = engine.publish(
+            service, at: .now, onRename: onRename, onAnnounce: onAnnounce)
         step()
         return Advertiser(self, id)
     }

@@ -24,8 +24,11 @@ public final class GuestImports: Sendable {
     /// Nothing besides WASI.
     public static let none = GuestImports { _ in }
 
+    /// Defines them on a linker, without WASI: to list what there is.
+    public func define(on linker: Linker) { define(linker) }
+
     /// A linker with WASI and these definitions.
-    func linker() -> Linker {
+    package func linker() -> Linker {
         let linker = Linker()
         linker.defineWASI()
         define(linker)

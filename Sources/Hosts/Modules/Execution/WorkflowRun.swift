@@ -72,14 +72,27 @@ extension Orchestrator {
 
     // MARK: Files
 
-    /// Files of a result for the execution mounts of the next function, in their order.
+    /// Files of a result for the execution mounts of the next function: by their names, others in
+    /// their order.
     private func files(
         of result: Document, from call: StepCall, for next: StepCall, _ deployment: ObjectID,
         on loop: EventLoop
     ) async throws -> [UploadedFile] {
         guard next.endpoint.body != nil, !next.mounts.execution.isEmpty else { return [] }
         var files: [UploadedFile] = []
-        for (url, mount) in zip(Self.outputs(of: result, call, deployment), next.mounts.execution) {
+        var outputs = Self.outputs(of: result, call, deployment)
+        var others: [Mount] = []
+        for mount in next.mounts.execution {
+            let name = "/" + URLText.segment(mount.path)
+            guard let index = outputs.firstIndex(where: { $0.utf8.suffix(name.utf8.count)
+                .elementsEqual(name.utf8) })
+            else {
+                others.append(mount)
+                continue
+            }
+            files.append(try await fetch(outputs.remove(at: index), for: mount, on: loop))
+        }
+        for (url, mount) in zip(outputs, others) {
             files.append(try await fetch(url, for: mount, on: loop))
         }
         return files

@@ -97,6 +97,9 @@ struct Device: Sendable {
         description?["supervisorInterfaces"]?.arrayValue?.compactMap(\.stringValue) ?? []
     }
 
+    /// Whether its supervisor says what types its functions have, and so knows extensions.
+    var isExtended: Bool { description?[OfferedFunctions.member] != nil }
+
     /// `http://ADDRESS:PORT` of an address; IPv6 in brackets.
     func url(_ address: String) -> String {
         address.utf8.contains(UInt8(ascii: ":")) && address.utf8.first != UInt8(ascii: "[")

@@ -44,7 +44,16 @@ public final class DiscoveredDevices: Sendable {
         }
         guard let type = ServiceType.webthing else { return }
         let loop = discovery.loop
-        _ = discovery.browse(type) { [self] event in take(event, on: loop) }
+        let search = Search(discovery.browse(type) { [self] event in take(event, on: loop) })
+        orchestrator.setReset { loop.spawn { search.browser.refresh() } }
+    }
+
+    /// The search for devices.
+    @safe private final class Search: @unchecked Sendable {
+        // Soundness: used on the loop of its discovery only.
+        let browser: Browser
+
+        init(_ browser: Browser) { self.browser = browser }
     }
 
     func take(_ event: DiscoveryEvent, on loop: EventLoop) {

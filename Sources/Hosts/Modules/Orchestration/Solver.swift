@@ -102,34 +102,43 @@ struct Solver: Sendable {
     private func device(
         for step: Manifest.Step, _ module: ModuleRecord
     ) throws(SolutionFault) -> Device {
-        let wanted = module.requirements
-        func satisfies(_ device: Device) -> Bool {
-            let interfaces = Set(device.interfaces)
-            return wanted.allSatisfy { interfaces.contains($0) }
-        }
         if let text = step.device {
             guard let device = device(text), !device.isOrchestrator else {
                 throw SolutionFault("device '\(text)' is not known")
             }
             try check(device, text, "device")
-            guard satisfies(device) else {
-                let missing = wanted.filter { !device.interfaces.contains($0) }
+            let faults = ImportCheck(device).faults(of: module)
+            guard faults.isEmpty else {
                 throw SolutionFault(
-                    "device '\(device.name)' does not satisfy module's requirements: it lacks "
-                        + missing.joined(separator: ", "))
+                    "device '\(device.name)' does not satisfy module's requirements: "
+                        + faults.joined(separator: "; "))
             }
             return device
         }
-        let fitting = devices.filter {
-            !$0.isOrchestrator && $0.isBlacklisted != true && satisfies($0)
+        var reasons: [String] = []
+        var fitting: Device?
+        for device in devices where !device.isOrchestrator && device.isBlacklisted != true {
+            // The first one that is active, else the first one.
+            if fitting != nil, device.status != .active { continue }
+            let faults = ImportCheck(device).faults(of: module)
+            if faults.isEmpty {
+                fitting = device
+                if device.status == .active { break }
+            } else if reasons.count < Self.reasonLimit {
+                reasons.append("device '\(device.name)': \(faults.joined(separator: ", "))")
+            }
         }
-        guard let device = fitting.first(where: { $0.status == .active }) ?? fitting.first else {
+        guard let fitting else {
+            let wanted = module.requirements.joined(separator: ", ")
+            let details = reasons.isEmpty ? "" : " (\(reasons.joined(separator: "; ")))"
             throw SolutionFault(
-                "no matching device satisfying all requirements: "
-                    + wanted.joined(separator: ", "))
+                "no matching device satisfying all requirements: \(wanted)\(details)")
         }
-        return device
+        return fitting
     }
+
+    /// Devices whose lacks a refusal explains.
+    private static let reasonLimit = 5
 
     // MARK: Nodes
 
@@ -200,6 +209,7 @@ struct Solver: Sendable {
         guard let operation,
             let response = operation.value["responses"]?["200"]?["content"]?.objectValue?.first
         else { throw SolutionFault("the description of '\(step.function)' is incomplete") }
+        let (mediaType, schema) = returned(response, of: step)
         var request: [Document.Member] = [
             .init("parameters", operation.value["parameters"] ?? .array([]))
         ]
@@ -222,8 +232,7 @@ struct Solver: Sendable {
             .init(
                 "response",
                 .object([
-                    .init("media_type", .string(response.name)),
-                    .init("schema", response.value["schema"] ?? .object([])),
+                    .init("media_type", .string(mediaType)), .init("schema", schema),
                 ])),
         ])
         do throws(DocumentFault) {
@@ -233,10 +242,39 @@ struct Solver: Sendable {
         }
     }
 
+    /// Type and schema of what a function returns. A device of the original cannot return several
+    /// files: it returns the first one.
+    private static func returned(
+        _ described: Document.Member, of step: Solution.Step
+    ) -> (mediaType: String, schema: Document) {
+        if OutputType.isSeveral(described.name), !step.device.isExtended,
+            let type = described.value["encoding"]?.objectValue?.first?.value["contentType"]?
+                .stringValue
+        {
+            return (type, OutputType.file(type).schema)
+        }
+        return (described.name, described.value["schema"] ?? .object([]))
+    }
+
+    /// The media types of a function's output files, by their mounts.
+    private static func outputTypes(_ step: Solution.Step) -> Document? {
+        let path = OpenAPIDescription.path(module: step.module.name, function: step.function)
+        let item = step.module.document["description"]?["paths"]?[path]
+        for operation in item?.objectValue ?? [] {
+            guard let content = operation.value["responses"]?["200"]?["content"]?.objectValue
+            else { continue }
+            return content.first?.value["encoding"]
+        }
+        return nil
+    }
+
     private static func mounts(
         _ step: Solution.Step, _ endpoint: Endpoint
     ) throws(SolutionFault) -> FunctionMounts {
         let declared = step.module.document["mounts"]?[step.function]?.objectValue ?? []
+        let returned = endpoint.response.mediaType
+        let isSeveral = OutputType.isSeveral(returned)
+        let types = outputTypes(step)
         var mounts = FunctionMounts()
         for mount in declared {
             guard let stage = mount.value["stage"]?.stringValue.flatMap(MountStage.init(rawValue:))
@@ -244,12 +282,20 @@ struct Solver: Sendable {
             let type = mount.value["mediaType"]?.stringValue ?? "application/octet-stream"
             if stage != .output {
                 mounts[stage].append(Mount(mount.name, mediaType: type, stage: stage))
-            } else if mounts.output.isEmpty, endpoint.response.mediaType != "application/json" {
+            } else if isSeveral {
+                let declared = types?[mount.name]?["contentType"]?.stringValue
                 mounts.output.append(
-                    Mount(mount.name, mediaType: endpoint.response.mediaType, stage: .output))
+                    Mount(mount.name, mediaType: declared ?? type, stage: .output))
+            } else if returned == "application/json" {
+                // Files beside a value, which devices of the original do not have.
+                guard step.device.isExtended else { continue }
+                mounts.output.append(Mount(mount.name, mediaType: type, stage: .output))
+            } else if mounts.output.isEmpty {
+                mounts.output.append(Mount(mount.name, mediaType: returned, stage: .output))
             }
         }
-        if mounts.output.isEmpty, OutputType.fileTypes.contains(endpoint.response.mediaType) {
+        let needsFile = isSeveral || OutputType.fileTypes.contains(returned)
+        if mounts.output.isEmpty, needsFile {
             throw SolutionFault(
                 "output mount of '\(endpoint.response.mediaType)' expected but is missing")
         }

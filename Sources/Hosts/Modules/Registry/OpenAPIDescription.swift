@@ -105,9 +105,7 @@ enum OpenAPIDescription {
                             .init(
                                 "content",
                                 .object([
-                                    .init(
-                                        output.mediaType,
-                                        .object([.init("schema", output.schema)]))
+                                    .init(output.mediaType, response(function, output))
                                 ])),
                         ]))
                 ])),
@@ -117,29 +115,47 @@ enum OpenAPIDescription {
         return .object(members)
     }
 
+    private static func response(
+        _ function: FunctionDescription, _ output: OutputType
+    ) -> Document {
+        let files = function.outputMounts
+        guard OutputType.isSeveral(output.mediaType), !files.isEmpty else {
+            return .object([.init("schema", output.schema)])
+        }
+        return form(files.map { ($0.name, $0.mediaType ?? Mount.defaultMediaType) })
+    }
+
     private static func body(
         _ inputs: [(name: String, mediaType: String, stage: MountStage)]
     ) -> Document {
+        .object([
+            .init("required", .boolean(true)),
+            .init(
+                "content",
+                .object([
+                    .init("multipart/form-data", form(inputs.map { ($0.name, $0.mediaType) }))
+                ])),
+        ])
+    }
+
+    /// Files of a form by the names of their mounts.
+    private static func form(_ files: [(name: String, mediaType: String)]) -> Document {
         let file = Document.object([.init("type", "string"), .init("format", "binary")])
-        let form = Document.object([
+        return .object([
             .init(
                 "schema",
                 .object([
                     .init("type", "object"),
-                    .init("properties", .object(inputs.map { .init($0.name, file) })),
+                    .init("properties", .object(files.map { .init($0.name, file) })),
                 ])),
             .init(
                 "encoding",
                 .object(
-                    inputs.map { input in
+                    files.map { file in
                         .init(
-                            input.name,
-                            .object([.init("contentType", .string(input.mediaType))]))
+                            file.name,
+                            .object([.init("contentType", .string(file.mediaType))]))
                     })),
-        ])
-        return .object([
-            .init("required", .boolean(true)),
-            .init("content", .object([.init("multipart/form-data", form)])),
         ])
     }
 }

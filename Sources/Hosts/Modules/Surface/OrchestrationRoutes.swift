@@ -33,9 +33,7 @@ extension OrchestratorSurface {
             }
             try await exchange.json(count(try await devices.delete([device.id])))
         case (.post, 2) where words == ["discovery", "reset"]:
-            let orchestrator = orchestrator
-            let loop = exchange.loop
-            loop.spawn { await orchestrator.checkAll(on: loop) }
+            orchestrator.resetDiscovery(on: exchange.loop)
             try await exchange.empty()
         case (.post, 2) where words == ["discovery", "register"]: try await register(exchange)
         case (.post, 2) where words[1] == "blacklist" || words[1] == "unblacklist":

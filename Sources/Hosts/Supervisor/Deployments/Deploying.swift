@@ -11,7 +11,8 @@ extension Supervisor {
     /// Fetches the modules of a node and their data files, and puts the deployment in place of one
     /// with the same id; durable when the function returns.
     ///
-    /// A binary that is no valid module is taken; its runs fail.
+    /// A binary that is no valid module, or imports what the device has not, is taken; its runs
+    /// fail, and `Deployment.warnings` says why.
     ///
     /// - Throws: `SupervisorError`.
     @discardableResult
@@ -22,6 +23,7 @@ extension Supervisor {
         var failures: [String] = []
         // Kept until the deployment references them.
         var pins: [BlobPin] = []
+        var warnings: [String] = []
         for module in node.modules {
             guard
                 let binary = await fetch(
@@ -42,10 +44,19 @@ extension Supervisor {
             modules.append(
                 DeployedModule(node, module.name, pin.digest, files, options))
             // So that the first run need not wait. A module that is refused is remembered as such.
-            _ = try? await cache.module(binary, on: loop)
+            do {
+                let cached = try await cache.module(binary, on: loop)
+                do throws(LinkError) {
+                    _ = try skills.imports.linker().prepare(cached.module)
+                } catch {
+                    warnings += error.failures.map { "module '\(module.name)': \($0)" }
+                }
+            } catch {
+                warnings.append("module '\(module.name)': \(error)")
+            }
         }
         guard failures.isEmpty else { throw SupervisorError.fetching(failures) }
-        let deployment = Deployment(node, modules)
+        let deployment = Deployment(node, modules, warnings: warnings)
         do {
             try await DeploymentRecords.put(deployment, in: store, on: loop)
         } catch let error as StorageError {

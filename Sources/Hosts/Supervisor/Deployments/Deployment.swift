@@ -11,12 +11,16 @@ import WasmdWasmiot
 public final class Deployment: Sendable {
     public let node: DeploymentNode
     let modules: [DeployedModule]
+    /// Why runs of its modules will fail, found when it was deployed: modules that are not valid,
+    /// imports that the device has not. Not kept over a restart.
+    public let warnings: [String]
 
     public var id: String { node.deployment }
 
-    init(_ node: DeploymentNode, _ modules: [DeployedModule]) {
+    init(_ node: DeploymentNode, _ modules: [DeployedModule], warnings: [String] = []) {
         self.node = node
         self.modules = modules
+        self.warnings = warnings
     }
 
     func module(_ name: String) -> DeployedModule? {

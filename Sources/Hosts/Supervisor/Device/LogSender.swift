@@ -18,6 +18,7 @@ final class LogSender: Sendable {
         var waiting: [ModuleLine] = []
         var dropped = 0
         var address = ""
+        var device: String
     }
 
     private static let limit = 10_000
@@ -25,10 +26,12 @@ final class LogSender: Sendable {
     /// Between two looks for new lines.
     private static let pause = Duration.milliseconds(200)
 
-    private let device: String
-    private let state = Mutex(State())
+    private let state: Mutex<State>
 
-    init(device: String) { self.device = device }
+    init(device: String) { state = Mutex(State(device: device)) }
+
+    /// The name of the device in lines that are sent from now on.
+    func setDevice(_ name: String) { state.withLock { $0.device = name } }
 
     /// - Parameter orchestrator: its URL, without `/device/logs`.
     func setTarget(_ orchestrator: URL) {
@@ -55,14 +58,15 @@ final class LogSender: Sendable {
     /// Sends lines until the task is cancelled.
     func run(_ client: HTTPClient, on loop: EventLoop) async {
         while (try? await loop.sleep(for: Self.pause)) != nil {
-            let (target, lines, address) = state.withLock { state in
+            let state = state.withLock { state in
                 defer { state.waiting = [] }
-                return (state.target, state.waiting, state.address)
+                return state
             }
-            guard let target else { continue }
-            for line in lines {
+            guard let target = state.target else { continue }
+            for line in state.waiting {
                 if Task.isCancelled { return }
-                guard await send(line, to: target, address, client, loop) else {
+                let document = Self.document(line, of: state)
+                guard await Self.send(document, to: target, client, loop) else {
                     // The orchestrator is away: later lines would wait as long each.
                     break
                 }
@@ -70,13 +74,11 @@ final class LogSender: Sendable {
         }
     }
 
-    private func send(
-        _ line: ModuleLine, to target: URL, _ address: String, _ client: HTTPClient,
-        _ loop: EventLoop
+    private static func send(
+        _ document: Document, to target: URL, _ client: HTTPClient, _ loop: EventLoop
     ) async -> Bool {
-        let document = JSONWriter.write(document(line, address))
-        let body = Array("logData=".utf8) + PercentCoding.encode(document)
-        for attempt in 1...Self.attempts {
+        let body = Array("logData=".utf8) + PercentCoding.encode(JSONWriter.write(document))
+        for attempt in 1...attempts {
             var request = ClientRequest(.post, target, body: .bytes(body))
             request.deadline = .after(.seconds(5))
             do {
@@ -85,7 +87,7 @@ final class LogSender: Sendable {
                 _ = try await response.body(limit: 1 << 16)
                 return true
             } catch {
-                guard attempt < Self.attempts else { return false }
+                guard attempt < attempts else { return false }
                 guard (try? await loop.sleep(for: .milliseconds(100 * attempt))) != nil else {
                     return false
                 }
@@ -94,13 +96,13 @@ final class LogSender: Sendable {
         return false
     }
 
-    private func document(_ line: ModuleLine, _ address: String) -> Document {
+    private static func document(_ line: ModuleLine, of state: State) -> Document {
         var members: [Document.Member] = [
             .init("timestamp", .string("\(Timestamp(nanoseconds: line.time))")),
             .init("loglevel", .string(line.level.rawValue)),
             .init("message", .string(HarmlessText.text(line.bytes))),
-            .init("funcName", .string(line.function)), .init("deviceName", .string(device)),
-            .init("deviceIP", .string(address)),
+            .init("funcName", .string(line.function)), .init("deviceName", .string(state.device)),
+            .init("deviceIP", .string(state.address)),
         ]
         if !line.run.isEmpty { members.append(.init("request_id", .string(line.run))) }
         if !line.deployment.isEmpty {

@@ -3,6 +3,7 @@
 import Synchronization
 import WasmSystem
 import WasmdDocuments
+import WasmdWasmiot
 
 /// What the machine is, and how much of it is used: by the kernel's files under `/proc`, which are
 /// opened when the value is made, before the process restricts itself.
@@ -70,7 +71,9 @@ public final class Machine: Sendable {
     /// The device description.
     ///
     /// - Parameter configured: members that replace those that were found out.
-    func description(interfaces: [String], _ configured: Document?) -> Document {
+    func description(
+        interfaces: [String], functions: OfferedFunctions, _ configured: Document?
+    ) -> Document {
         var members: [Document.Member] = [
             .init(
                 "platform",
@@ -84,6 +87,7 @@ public final class Machine: Sendable {
                     .init("memory", .object([.init("bytes", .integer(memorySize))])),
                 ])),
             .init("supervisorInterfaces", .array(interfaces.map { .string($0) })),
+            .init(OfferedFunctions.member, functions.document),
         ]
         for member in configured?.objectValue ?? [] {
             members.removeAll { $0.name.utf8.elementsEqual(member.name.utf8) }

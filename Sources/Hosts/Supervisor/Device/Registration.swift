@@ -32,18 +32,36 @@ extension Supervisor {
             while true { try await loop.sleep(for: .seconds(3600)) }
         }
         try await setOrchestrator(orchestrator)
+        let latest = LoopInstant.after(Self.namingTime)
+        while isNaming, LoopInstant.now < latest {
+            try await loop.sleep(for: .milliseconds(20))
+        }
         var pause = Duration.seconds(1)
         while true {
+            let version = nameVersion
             do {
                 try await register(with: orchestrator, from: address, client)
                 report(nil)
-                try await loop.sleep(for: renewal)
+                try await sleep(for: renewal, whileNameIs: version, on: loop)
                 pause = .seconds(1)
             } catch let fault as RegistrationFault {
                 report("\(fault)")
                 try await loop.sleep(for: min(pause, renewal))
                 pause = min(pause * 2, .seconds(60))
             }
+        }
+    }
+
+    /// Claiming a name in the network takes about one second.
+    private static let namingTime = Duration.seconds(3)
+
+    /// Waits for the next registration, which a new name does not wait for.
+    private func sleep(
+        for time: Duration, whileNameIs version: Int, on loop: EventLoop
+    ) async throws {
+        let end = LoopInstant.after(time)
+        while nameVersion == version, LoopInstant.now < end {
+            try await loop.sleep(for: min(time, .seconds(1)))
         }
     }
 
@@ -87,7 +105,7 @@ extension Supervisor {
     public func registration(address: String, port: UInt16) -> DeviceRegistration {
         let host = String(decoding: CurrentProcess.hostName, as: UTF8.self)
         return DeviceRegistration(
-            name: options.name, host: "\(host).local.", port: port, addresses: [address],
+            name: name, host: "\(host).local.", port: port, addresses: [address],
             properties: .object([
                 .init("path", "/"), .init("tls", .integer(0)), .init("address", .string(address)),
             ]))

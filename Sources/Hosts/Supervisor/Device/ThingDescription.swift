@@ -35,8 +35,8 @@ enum ThingDescription {
         }
         return .object([
             .init("@context", "https://www.w3.org/2022/wot/td/v1.1"),
-            .init("id", .string("urn:wasmiot:" + Supervisor.path(supervisor.options.name))),
-            .init("title", .string(supervisor.options.name)),
+            .init("id", .string("urn:wasmiot:" + Supervisor.path(supervisor.name))),
+            .init("title", .string(supervisor.name)),
             .init("base", .string(origin + "/")),
             .init(
                 "securityDefinitions",

@@ -65,7 +65,11 @@ extension Supervisor {
             if module.movedTo != nil { throw RunFault.moved }
             if module.kept !== kept, !module.isRetired { throw RunFault.released }
             try ticket.begin(calls.run)
-            defer { ticket.endGuest() }
+            module.streams.begin { [self] in publish(lines(call, ticket.id, $0)) }
+            defer {
+                module.streams.end()
+                ticket.endGuest()
+            }
             for file in call.files {
                 try module.folder.write(file.bytes, to: Array(file.name.utf8))
             }
@@ -209,7 +213,7 @@ extension Supervisor {
     ) throws(RunFault) -> [Mount]? {
         let type = endpoint.response.mediaType
         if type == "application/json", endpoint.response.schema["format"] == nil { return nil }
-        if type == "multipart/form-data" || type == "multipart/mixed", !mounts.output.isEmpty {
+        if OutputType.isSeveral(type), !mounts.output.isEmpty {
             return mounts.output
         }
         let fitting = mounts.output.filter { $0.mediaType == type }

@@ -48,7 +48,6 @@ extension Supervisor {
         do {
             let made = try await execute(call, ticket, on: home)
             output = made
-            publish(lines(call, entry.id))
             entry.outputs = made.files.map { file in
                 call.origin + "/module_results/" + Self.path(call.deployment.id) + "/"
                     + Self.path(call.module.name) + "/" + Self.path(file.mount.path)
@@ -66,7 +65,8 @@ extension Supervisor {
             }
             entry.isSuccess = true
         } catch {
-            publish(lines(call, entry.id))
+            // Of an instance that did not start.
+            publish(lines(call, entry.id, call.module.streams.take()))
             ticket.fail(error as? RunFault)
             entry.result = .string(Self.text(error))
         }
@@ -136,8 +136,10 @@ extension Supervisor {
 
     // MARK: Lines
 
-    private func lines(_ call: RunCall, _ id: String) -> [ModuleLine] {
-        call.module.streams.take().map { line in
+    func lines(
+        _ call: RunCall, _ id: String, _ lines: [ModuleStreams.Line]
+    ) -> [ModuleLine] {
+        lines.map { line in
             ModuleLine(
                 time: line.time, level: line.level, bytes: line.bytes, run: id,
                 deployment: call.deployment.id, module: call.module.name, function: call.function)

@@ -26,6 +26,9 @@ public struct ModuleLine: Sendable {
 }
 
 /// The lines that an instance prints: its standard streams are opened once, its runs come and go.
+///
+/// Between `begin` and `end` of a run each line is passed on when it ends; what is printed while there
+/// is no run, as when the instance starts, waits for the next one.
 final class ModuleStreams: Sendable {
     /// Bytes of a line and of a run that are kept; the rest is dropped.
     private static let lineLimit = 4096
@@ -43,6 +46,13 @@ final class ModuleStreams: Sendable {
         var droppedLines = 0
         var output: [UInt8] = []
         var error: [UInt8] = []
+        /// Takes the lines of the run.
+        var sink: (@Sendable ([Line]) -> Void)?
+
+        mutating func takeLines() -> [Line] {
+            defer { lines = [] }
+            return lines
+        }
     }
 
     private let state = Mutex(State())
@@ -51,7 +61,7 @@ final class ModuleStreams: Sendable {
     var error: any GuestStream { LineStream(self, .error) }
 
     func write(_ bytes: some Sequence<UInt8>, _ level: ModuleLine.Level) {
-        state.withLock { state in
+        let (sink, lines) = state.withLock { state -> ((@Sendable ([Line]) -> Void)?, [Line]) in
             for byte in bytes {
                 if byte == UInt8(ascii: "\n") {
                     Self.endLine(level, &state)
@@ -61,7 +71,25 @@ final class ModuleStreams: Sendable {
                     state.output.append(byte)
                 }
             }
+            guard let sink = state.sink, !state.lines.isEmpty else { return (nil, []) }
+            return (sink, state.takeLines())
         }
+        sink?(lines)
+    }
+
+    /// A run begins: its lines go to `sink` from now on, first those that wait.
+    func begin(_ sink: @escaping @Sendable ([Line]) -> Void) {
+        let lines = state.withLock { state in
+            state.sink = sink
+            return state.takeLines()
+        }
+        if !lines.isEmpty { sink(lines) }
+    }
+
+    /// The run has ended: the rest of its lines go to its sink.
+    func end() {
+        let (sink, lines) = state.withLock { state in (state.sink, Self.takeAll(&state)) }
+        if !lines.isEmpty { sink?(lines) }
     }
 
     private static func endLine(_ level: ModuleLine.Level, _ state: inout State) {
@@ -76,21 +104,24 @@ final class ModuleStreams: Sendable {
         state.lines.append(Line(time: SystemClock.realtime.now, level: level, bytes: bytes))
     }
 
-    /// The lines since the last call, with those that have no end yet.
+    /// The lines that wait, with those that have no end yet: of an instance that did not start.
+    /// None while another run has the streams.
     func take() -> [Line] {
-        state.withLock { state in
-            if !state.output.isEmpty { Self.endLine(.info, &state) }
-            if !state.error.isEmpty { Self.endLine(.error, &state) }
-            var lines = state.lines
-            if state.droppedLines > 0 {
-                lines.append(
-                    Line(
-                        time: SystemClock.realtime.now, level: .error,
-                        bytes: Array("[\(state.droppedLines) lines left out]".utf8)))
-            }
-            state = State()
-            return lines
+        state.withLock { state in state.sink == nil ? Self.takeAll(&state) : [] }
+    }
+
+    private static func takeAll(_ state: inout State) -> [Line] {
+        if !state.output.isEmpty { endLine(.info, &state) }
+        if !state.error.isEmpty { endLine(.error, &state) }
+        var lines = state.lines
+        if state.droppedLines > 0 {
+            lines.append(
+                Line(
+                    time: SystemClock.realtime.now, level: .error,
+                    bytes: Array("[\(state.droppedLines) lines left out]".utf8)))
         }
+        state = State()
+        return lines
     }
 }
 

@@ -121,24 +121,26 @@ extension Supervisor {
         return text
     }
 
-    /// The files that the next endpoint gets: those that it names, else the first.
+    /// The files that the next endpoint gets: those that it names; results with other names in the
+    /// order of its other fields, if there are as many. If it names nothing, the first result.
     private static func parts(
         _ files: [RunOutput.File], _ next: Endpoint
     ) -> [(name: String, bytes: [UInt8])] {
         let wanted = next.body?.schema["properties"]?.objectValue?.map(\.name) ?? []
-        let named = files.filter { file in
-            wanted.contains { $0.utf8.elementsEqual(file.mount.path.utf8) }
+        func isOne(_ names: [String], _ name: String) -> Bool {
+            names.contains { $0.utf8.elementsEqual(name.utf8) }
         }
-        if named.count > 1 { return named.map { ($0.mount.path, $0.bytes) } }
-        return files.filter(\.isResult).prefix(1).map { (field($0.mount.path, next), $0.bytes) }
-    }
-
-    /// The field of the next endpoint: of the file's own name, or its only one.
-    private static func field(_ name: String, _ next: Endpoint) -> String {
-        let wanted = next.body?.schema["properties"]?.objectValue?.map(\.name) ?? []
-        let isWanted = wanted.contains { $0.utf8.elementsEqual(name.utf8) }
-        if !isWanted, wanted.count == 1, let only = wanted.first { return only }
-        return name
+        let named = files.filter { isOne(wanted, $0.mount.path) }
+        let names = named.map(\.mount.path)
+        let others = files.filter { $0.isResult && !isOne(names, $0.mount.path) }
+        let free = wanted.filter { !isOne(names, $0) }
+        var parts = named.map { (name: $0.mount.path, bytes: $0.bytes) }
+        if others.count == free.count {
+            parts += zip(free, others).map { (name: $0, bytes: $1.bytes) }
+        } else if parts.isEmpty {
+            parts = others.prefix(1).map { (name: $0.mount.path, bytes: $0.bytes) }
+        }
+        return parts
     }
 
     /// Files as `multipart/form-data`, without media types, as other supervisors send them.

@@ -4,6 +4,7 @@ import WasmWASI
 import WasmdGuests
 import WasmdHTTP
 import WasmdHTTPClient
+import WasmdWasmiot
 
 /// Functions of the device that modules may import besides WASI: `sys`, `communication`, `camera`,
 /// `dht`, `network`. Those that are not configured are not there.
@@ -53,6 +54,21 @@ final class Skills: Sendable {
         if options.humidity != nil { names.append("getHumidity") }
         if options.pings { names += NetworkSkill.names }
         return names + WASI.functionNames.map(\.description)
+    }
+
+    /// The same functions with their modules and types.
+    var functions: OfferedFunctions {
+        let linker = Linker()
+        imports.define(on: linker)
+        return OfferedFunctions(
+            (linker.hostFunctions + WASI.functions).map { function in
+                (
+                    function.module.description, function.name.description,
+                    OfferedFunctions.type(
+                        function.type.parameters.map(\.description),
+                        function.type.results.map(\.description))
+                )
+            })
     }
 }
 

@@ -2,6 +2,7 @@ import WasmInterpreter
 import WasmSystem
 import WasmdDocuments
 import WasmdEventLoop
+import WasmdGuests
 import WasmdHTTP
 import WasmdHTTPServer
 import WasmdOperation
@@ -64,7 +65,8 @@ public final class SupervisorSurface: Surface {
         case .description:
             try await response.respond(
                 json: supervisor.machine.description(
-                    interfaces: supervisor.skills.names, supervisor.options.description),
+                    interfaces: supervisor.skills.names,
+                    functions: supervisor.skills.functions, supervisor.options.description),
                 on: loop)
         case .thing:
             try await response.respond(
@@ -178,8 +180,13 @@ public final class SupervisorSurface: Surface {
             throw SupervisorError.node(error)
         }
         let deployment = try await supervisor.deploy(node, on: loop)
-        try await response.respond(
-            json: Self.success([.init("deploymentId", .string(deployment.id))]), on: loop)
+        var members: [Document.Member] = [.init("deploymentId", .string(deployment.id))]
+        let warnings = deployment.warnings
+        if !warnings.isEmpty {
+            let texts = warnings.map { Document.string(HarmlessText.text($0, lines: 10)) }
+            members.append(.init("warnings", .array(texts)))
+        }
+        try await response.respond(json: Self.success(members), on: loop)
     }
 
     /// What Python takes for false.

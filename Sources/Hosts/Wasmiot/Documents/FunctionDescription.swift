@@ -41,10 +41,19 @@ public struct FunctionDescription: Sendable, Equatable {
         self.mounts = mounts
     }
 
-    /// The media type of the first output mount that has one, otherwise `output`.
+    /// The media type of the first output mount that has one, otherwise `output`. Of several output
+    /// mounts it is `multipart/mixed`, unless `output` is a type of values or another multipart.
     public var outputType: String {
-        mounts.first { $0.stage == .output && $0.mediaType != nil }?.mediaType ?? output
+        let outputs = outputMounts
+        let declared = outputs.first { $0.mediaType != nil }?.mediaType
+        guard outputs.count > 1 else { return declared ?? output }
+        switch OutputType(output) {
+        case .value, .values: return declared == nil ? output : OutputType.severalFiles
+        case .file(let type): return OutputType.isSeveral(type) ? type : OutputType.severalFiles
+        }
     }
+
+    public var outputMounts: [Mount] { mounts.filter { $0.stage == .output } }
 }
 
 /// Descriptions of functions by their names, as clients send them in JSON or as bracketed fields of

@@ -17,6 +17,9 @@ public struct Mount: Sendable, Equatable {
     public var mediaType: String
     public var stage: MountStage
 
+    /// Of files of which nothing else is known.
+    public static let defaultMediaType = "application/octet-stream"
+
     public init(_ path: String, mediaType: String, stage: MountStage) {
         self.path = path
         self.mediaType = mediaType
@@ -33,7 +36,7 @@ public struct Mount: Sendable, Equatable {
     init(_ reading: Reading) throws(DocumentFault) {
         path = try reading.member("path").string()
         mediaType =
-            try reading.optional("media_type")?.string() ?? "application/octet-stream"
+            try reading.optional("media_type")?.string() ?? Self.defaultMediaType
         let stage = try reading.member("stage")
         guard let known = MountStage(rawValue: try stage.string()) else {
             throw stage.fault("deployment, execution or output")

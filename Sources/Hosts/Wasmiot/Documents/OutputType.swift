@@ -48,6 +48,14 @@ public enum OutputType: Sendable, Equatable {
         }
     }
 
+    /// The media type of a result of several files: an extension.
+    public static let severalFiles = "multipart/mixed"
+
+    /// Whether a media type is that of a result of several files: all output mounts of the function.
+    public static func isSeveral(_ type: String) -> Bool {
+        type == severalFiles || type == "multipart/form-data"
+    }
+
     /// Media types of results that are files: an endpoint with one of them needs an output mount.
     public static let fileTypes = [
         "image/png", "image/jpeg", "image/jpg", "application/octet-stream", "application/wasm",
