@@ -45,6 +45,8 @@ public final class Orchestrator: Sendable {
         public var executionLimit = 1000
         /// Executions at one time; more are refused with 503.
         public var executionsAtOnce = 1000
+        /// The page in place of the built-in one.
+        public var web: WebFolder?
         /// For the document of the interface.
         public var version = "0"
         /// Is told what went wrong although nobody asked: a sentence without a full stop.
@@ -122,11 +124,23 @@ public final class Orchestrator: Sendable {
     /// Sets what looks for devices again when a client asks for it.
     func setReset(_ action: @escaping @Sendable () -> Void) { state.withLock { $0.onReset = action } }
 
-    /// Asks the local network again who is there, and checks all devices that are known.
+    /// Asks the local network again who is there, also devices that clients have removed, and checks
+    /// all that are known.
     func resetDiscovery(on loop: EventLoop) {
         let action = state.withLock { $0.onReset }
         action()
-        loop.spawn { [self] in await checkAll(on: loop) }
+        let removed = devices.takeRemoved().map { device in
+            DeviceRegistration(
+                name: device.name, host: nil, port: device.port, addresses: device.addresses)
+        }
+        loop.spawn { [self] in
+            // Each may wait for its time limit.
+            let tasks = removed.map { registration in
+                loop.spawn { [self] in await found(registration, on: loop) }
+            }
+            await checkAll(on: loop)
+            for task in tasks { _ = await task.value }
+        }
     }
 
     // MARK: Addresses

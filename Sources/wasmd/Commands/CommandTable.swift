@@ -78,7 +78,7 @@ extension Command {
         options: [
             .config, .check, .data, .executor, .executorLegacy, .wess, .wessConfig, .wessLog,
             .console, .supervisor, .supervisorOrchestrator, .cameraImage, .orchestrator,
-            .orchestratorInit, .noMulticast,
+            .orchestratorInit, .orchestratorWeb, .noMulticast,
             .insecure, .listen, .dir, .env, .envInherit, .runTimeout, .runMaxMemory,
             .fuel, .maxRequests, .maxWaiting, .maxBody, .trustProxy, .loops, .sandbox,
             .noSandbox, .features, .json, .help,
@@ -477,6 +477,10 @@ extension Option {
         "orchestrator-init", value: "DIR", .folder,
         help: "Add to --orchestrator what the init folder DIR has and it has not: module/*.json, "
             + "device/*.json, deployment/*.json and others, and files")
+    static let orchestratorWeb = Option(
+        "orchestrator-web", value: "DIR", .folder,
+        help: "Serve the page in DIR at / of --orchestrator in place of the built-in one; it is "
+            + "read at the start")
     static let noMulticast = Option(
         "no-mdns",
         help: "Neither advertise --supervisor and --orchestrator in the local network by multicast "

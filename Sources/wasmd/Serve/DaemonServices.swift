@@ -60,7 +60,7 @@ struct DaemonServices: Sendable {
     /// - Throws: `Refusal`
     init(_ settings: DaemonSettings, _ listeners: DaemonListeners) throws {
         var all: [any DaemonService] = []
-        if let service = OrchestratorService(settings, listeners) { all.append(service) }
+        if let service = try OrchestratorService(settings, listeners) { all.append(service) }
         if let service = try SupervisorService(settings, listeners) { all.append(service) }
         self.all = all
         discovery = DiscoveryService(settings)

@@ -26,12 +26,12 @@ extension OrchestratorSurface {
             try await exchange.json(device.json)
         case (.delete, 0):
             let ids = devices.all().filter { !$0.isOrchestrator }.map(\.id)
-            try await exchange.json(count(try await devices.delete(ids)))
+            try await exchange.json(count(try await devices.delete(ids, canReturn: true)))
         case (.delete, 1):
             guard let device = devices.find(words[0]), !device.isOrchestrator else {
                 throw unknownDevice(words[0])
             }
-            try await exchange.json(count(try await devices.delete([device.id])))
+            try await exchange.json(count(try await devices.delete([device.id], canReturn: true)))
         case (.post, 2) where words == ["discovery", "reset"]:
             orchestrator.resetDiscovery(on: exchange.loop)
             try await exchange.empty()
