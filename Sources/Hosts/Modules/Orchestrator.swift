@@ -34,6 +34,9 @@ public final class Orchestrator: Sendable {
         public var healthThreshold = 5
         /// For a device to fetch what is deployed.
         public var deployTimeout = Duration.seconds(60)
+        /// How long a migration waits for its source to give up the instance: longer than a device
+        /// lets runs wait, which is 30 s.
+        public var migrationPatience = Duration.seconds(40)
         /// For each call of an execution.
         public var callTimeout = Duration.seconds(60)
         /// How often, and after how long, a result is asked for again that is not there yet.
