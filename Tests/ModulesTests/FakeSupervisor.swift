@@ -33,8 +33,23 @@ final class FakeSupervisor: Sendable {
         var heldEntries = 0
         /// Runs that were cancelled, by their entries' ids.
         var cancelled: [String] = []
+        /// The step of a migration at which the device dies, before or after it is done, so that
+        /// nothing is answered any more: `PUT state`, `POST release`.
+        var diesBefore: String?
+        var diesAfter: String?
+        var isDead = false
+        /// Steps of a migration that are refused with 409.
+        var refuses: [String] = []
         /// Runs wait this long.
         var runTime = Duration.zero
+    }
+
+    private struct Death: Error {}
+
+    /// Ends the connection within an answer, as a process that is killed does.
+    private static func die(_ response: ServerResponse) throws {
+        try response.begin(ResponseHead(.ok), length: .bytes(10))
+        throw Death()
     }
 
     let state = Mutex(State())
@@ -96,6 +111,7 @@ final class FakeSupervisor: Sendable {
         let path = String(decoding: request.target.path, as: UTF8.self)
         let body = try await request.body()
         let words = path.split(separator: "/").map(String.init)
+        if state.withLock({ $0.isDead }) { try Self.die(response) }
         if state.withLock({ $0.isIll }) {
             return try await json(response, .object([]), .serviceUnavailable)
         }
@@ -163,6 +179,19 @@ final class FakeSupervisor: Sendable {
             return try await json(response, .object([.init("status", "success")]))
         }
         let key = "\(words[1])/\(words[3])"
+        let step = "\(request.method.name) \(words.last ?? "")"
+        let (isDead, isRefused) = state.withLock { state in
+            if state.diesBefore == step { state.isDead = true }
+            return (state.isDead, state.refuses.contains(step))
+        }
+        if isDead { try Self.die(response) }
+        if isRefused { return try await json(response, .object([]), .conflict) }
+        // Answered, but nobody gets it.
+        let dies = state.withLock { state in
+            guard state.diesAfter == step else { return false }
+            state.diesAfter = nil
+            return true
+        }
         switch (request.method, words.last) {
         case (.get, "state"):
             state.withLock { $0.held.append(key) }
@@ -176,10 +205,12 @@ final class FakeSupervisor: Sendable {
             let digest = request.fields.first("module-digest")
             let isRight = digest?.elementsEqual("sha-256=00".utf8) == true
             if isRight { state.withLock { $0.states[key] = body } }
+            if dies { try Self.die(response) }
             try await json(response, .object([]), isRight ? .ok : .conflict)
         default:
             let to = try JSONReader.read(body)["to"]?.stringValue ?? ""
             state.withLock { $0.released[key] = to }
+            if dies { try Self.die(response) }
             try await json(response, .object([.init("status", "success")]))
         }
     }

@@ -34,6 +34,9 @@ public final class Orchestrator: Sendable {
         public var healthThreshold = 5
         /// For a device to fetch what is deployed.
         public var deployTimeout = Duration.seconds(60)
+        /// How long a migration waits for its source to give up the instance: longer than a device
+        /// lets runs wait, which is 30 s.
+        public var migrationPatience = Duration.seconds(40)
         /// For each call of an execution.
         public var callTimeout = Duration.seconds(60)
         /// How often, and after how long, a result is asked for again that is not there yet.
@@ -45,6 +48,8 @@ public final class Orchestrator: Sendable {
         public var executionLimit = 1000
         /// Executions at one time; more are refused with 503.
         public var executionsAtOnce = 1000
+        /// The page in place of the built-in one.
+        public var web: WebFolder?
         /// For the document of the interface.
         public var version = "0"
         /// Is told what went wrong although nobody asked: a sentence without a full stop.
@@ -122,11 +127,23 @@ public final class Orchestrator: Sendable {
     /// Sets what looks for devices again when a client asks for it.
     func setReset(_ action: @escaping @Sendable () -> Void) { state.withLock { $0.onReset = action } }
 
-    /// Asks the local network again who is there, and checks all devices that are known.
+    /// Asks the local network again who is there, also devices that clients have removed, and checks
+    /// all that are known.
     func resetDiscovery(on loop: EventLoop) {
         let action = state.withLock { $0.onReset }
         action()
-        loop.spawn { [self] in await checkAll(on: loop) }
+        let removed = devices.takeRemoved().map { device in
+            DeviceRegistration(
+                name: device.name, host: nil, port: device.port, addresses: device.addresses)
+        }
+        loop.spawn { [self] in
+            // Each may wait for its time limit.
+            let tasks = removed.map { registration in
+                loop.spawn { [self] in await found(registration, on: loop) }
+            }
+            await checkAll(on: loop)
+            for task in tasks { _ = await task.value }
+        }
     }
 
     // MARK: Addresses

@@ -42,6 +42,8 @@ public final class Supervisor: Sendable {
         var nameVersion = 0
         /// Whether the local network is being asked whether the name is free.
         var isNaming = false
+        /// Origins of the configuration.
+        var cors = CORSPolicy()
     }
 
     /// Reads what is stored: may wait for the disk, so not on a loop.
@@ -132,6 +134,19 @@ public final class Supervisor: Sendable {
         }
         history.forgetOutputs(of: id)
         deployment.retire(instances)
+    }
+
+    // MARK: Pages of browsers
+
+    /// Sets the origins whose pages may read what devices tell, beside those of loopback.
+    public func setOrigins(_ cors: CORSPolicy) { state.withLock { $0.cors = cors } }
+
+    /// Pages that may read descriptions, health, history and output files: those of the original's
+    /// web page ask devices themselves.
+    var cors: CORSPolicy {
+        var loopback = CORSPolicy()
+        loopback.allowsLoopback = true
+        return loopback.union(state.withLock { $0.cors })
     }
 
     // MARK: The name

@@ -80,7 +80,7 @@ extension Command {
         options: [
             .config, .check, .data, .executor, .executorLegacy, .wess, .wessConfig, .wessLog,
             .console, .supervisor, .supervisorOrchestrator, .cameraImage, .orchestrator,
-            .orchestratorInit, .broker, .noMulticast, .transport,
+            .orchestratorInit, .orchestratorWeb, .broker, .noMulticast, .transport,
             .insecure, .listen, .dir, .env, .envInherit, .runTimeout, .runMaxMemory,
             .fuel, .maxRequests, .maxWaiting, .maxBody, .trustProxy, .loops, .sandbox,
             .noSandbox, .features, .json, .help,
@@ -517,6 +517,10 @@ extension Option {
         "broker", value: "ADDR", repeats: true,
         help: "Let clients exchange messages by topics at ADDR: 'TOPIC VALUE' publishes, 'read "
             + "TOPIC' takes the oldest. May be repeated")
+    static let orchestratorWeb = Option(
+        "orchestrator-web", value: "DIR", .folder,
+        help: "Serve the page in DIR at / of --orchestrator in place of the built-in one; it is "
+            + "read at the start")
     static let noMulticast = Option(
         "no-mdns",
         help: "Neither advertise --supervisor and --orchestrator in the local network by multicast "

@@ -70,6 +70,7 @@ struct DaemonOptions: Sendable {
         set(arguments.word(of: .wessLog)) { $0.wess.log = $1 }
         set(arguments.word(of: .cameraImage)) { $0.supervisor.image = $1 }
         set(arguments.word(of: .orchestratorInit)) { $0.orchestrator.initFolder = $1 }
+        set(arguments.word(of: .orchestratorWeb)) { $0.orchestrator.webFolder = $1 }
         set(
             try arguments.read(
                 .supervisorOrchestrator, expected: "a URL, for example http://HOST:3000"

@@ -84,6 +84,8 @@ struct OrchestratorSection: Sendable, Equatable {
     var usesRightStatuses = false
     /// What is added at the start, if it is not there; nil for nothing.
     var initFolder: Word?
+    /// The page in place of the built-in one.
+    var webFolder: Word?
 
     init() {}
 
@@ -98,6 +100,7 @@ struct OrchestratorSection: Sendable, Equatable {
             } ?? healthInterval
         usesRightStatuses = table.boolean("right_statuses") ?? false
         initFolder = table.text("init", expected: "a folder") { $0.isEmpty ? nil : Word($0) }
+        webFolder = table.text("web", expected: "a folder") { $0.isEmpty ? nil : Word($0) }
     }
 
     var facts: [SettingFact] {
@@ -105,7 +108,7 @@ struct OrchestratorSection: Sendable, Equatable {
         let facts = [
             ("listen", "\(listen)"), ("public_url", address),
             ("health_interval", "\(healthInterval)"), ("right_statuses", "\(usesRightStatuses)"),
-            ("init", initFolder?.text ?? ""),
+            ("init", initFolder?.text ?? ""), ("web", webFolder?.text ?? ""),
         ]
         return facts.map { SettingFact("orchestrator.\($0)", $1, isReloadable: false) }
     }

@@ -17,7 +17,9 @@ struct OrchestratorService: DaemonService {
     private let initFolder: Word?
 
     /// Nil if no listener is one of an orchestrator.
-    init?(_ settings: DaemonSettings, _ listeners: DaemonListeners) {
+    ///
+    /// - Throws: `Refusal` if the page cannot be read.
+    init?(_ settings: DaemonSettings, _ listeners: DaemonListeners) throws(Refusal) {
         let bound = listeners.bound.first { $0.personality == .orchestrator }
         guard let address = bound?.sockets.address else { return nil }
         self.address = address
@@ -29,6 +31,13 @@ struct OrchestratorService: DaemonService {
         options.healthInterval = section.healthInterval
         options.version = Version.number
         options.report = { ServeMessages.write("warning: \(printable($0))") }
+        if let folder = section.webFolder {
+            do throws(WebFolder.Fault) {
+                options.web = try WebFolder(folder.bytes)
+            } catch {
+                throw Refusal(file: folder.text, reason: "\(error)")
+            }
+        }
         self.options = options
         initFolder = section.initFolder
     }

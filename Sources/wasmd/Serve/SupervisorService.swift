@@ -140,6 +140,11 @@ private struct OpenSupervisor: OpenService {
 
     var api: APITable { SupervisorSurface.api }
 
+    /// Pages of the origins of the configuration may read it.
+    func follow(_ settings: DaemonSettings) {
+        supervisor.setOrigins(settings.common.access.sameOrigin(machine: []).cors)
+    }
+
     func watch(_ metrics: MetricRegistry) { SupervisorMetrics.watch(metrics, supervisor) }
 
     /// The device registers, and sends log lines.

@@ -68,6 +68,9 @@ extension Orchestrator {
                 throw Failure(.internalServerError, "scheduling work failed", "\(error)")
             }
             members = try await run(workflow, entry, body, execution, on: loop)
+        } else if Solution.repeatsFunction(entry.document["sequence"]) {
+            let count = entry.document["sequence"]?.arrayValue?.count ?? 0
+            members = try await run(Workflow(chainOf: count), entry, body, execution, on: loop)
         } else {
             members = try await runChain(entry, body, execution, on: loop)
         }

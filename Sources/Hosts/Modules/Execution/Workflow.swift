@@ -61,6 +61,18 @@ struct Workflow: Sendable {
     static let stepLimit = 1000
     static let callLimit = 1_000_000
 
+    /// One step after the other: for a sequence whose devices cannot call each other.
+    init(chainOf count: Int) {
+        steps = (0..<count).map { index in
+            let next = Branch(condition: nil, target: "\(index + 1)")
+            return Step(
+                id: "\(index)", index: index, arguments: nil,
+                branches: index + 1 < count ? [next] : [])
+        }
+        start = "0"
+        limit = count
+    }
+
     /// - Parameter stepCount: of the manifest's `sequence`.
     init(_ document: Document, stepCount: Int) throws(WorkflowFault) {
         guard let list = document["steps"]?.arrayValue, !list.isEmpty,

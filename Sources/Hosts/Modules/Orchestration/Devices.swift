@@ -9,6 +9,9 @@ import WasmdWasmiot
 final class Devices: Sendable {
     let collection: Collection
     private let state = Mutex<[ObjectID: Device]>([:])
+    /// Devices that clients have removed since the start, the last ones.
+    private let removed = Mutex<[Device]>([])
+    private static let removedLimit = 1000
 
     init(_ store: WasmdStorage.Store) throws {
         collection = try Collection(store, "device")
@@ -116,8 +119,26 @@ final class Devices: Sendable {
     }
 
     /// Removes devices; how many there were.
-    func delete(_ ids: [ObjectID]) async throws -> Int {
-        state.withLock { devices in for id in ids { devices[id] = nil } }
+    ///
+    /// - Parameter canReturn: whether `takeRemoved` has them.
+    func delete(_ ids: [ObjectID], canReturn: Bool = false) async throws -> Int {
+        let gone = state.withLock { devices in ids.compactMap { devices.removeValue(forKey: $0) } }
+        if canReturn {
+            removed.withLock { known in
+                known.removeAll { device in gone.contains { $0.name == device.name } }
+                known += gone
+                known.removeFirst(max(known.count - Self.removedLimit, 0))
+            }
+        }
         return try await collection.delete(ids)
+    }
+
+    /// The devices that clients have removed and that have not come back by themselves, once.
+    func takeRemoved() -> [Device] {
+        let taken = removed.withLock { known in
+            defer { known = [] }
+            return known
+        }
+        return taken.filter { named($0.name) == nil }
     }
 }

@@ -45,7 +45,13 @@ public final class DiscoveredDevices: Sendable {
         guard let type = ServiceType.webthing else { return }
         let loop = discovery.loop
         let search = Search(discovery.browse(type) { [self] event in take(event, on: loop) })
-        orchestrator.setReset { loop.spawn { search.browser.refresh() } }
+        // What is known in the network may have been removed from the devices: it is new again.
+        orchestrator.setReset {
+            loop.spawn { [self] in
+                search.browser.refresh()
+                for service in search.browser.services { take(.added(service), on: loop) }
+            }
+        }
     }
 
     /// The search for devices.

@@ -19,6 +19,7 @@ extension Orchestrator {
             } else if document["isInFailover"] == .boolean(true) {
                 await recover(entry, on: loop)
             }
+            await settle(entry.id, on: loop)
             // What it is now.
             guard let now = deployments[entry.id], now.document["deployError"] != nil,
                 now.document["active"] == .boolean(true)

@@ -62,16 +62,19 @@ extension Orchestrator {
         }
         let size = try await move(
             module.name, of: entry, from: source, to: target, solution, on: loop)
+        // Known together with the new places: a crash leaves nothing half told.
+        let untold = Self.untold(solution, before, target, source)
         let updated = try await deployments.update(entry.id, on: loop) { document in
             document.set("fullManifest", solution.fullManifest)
             document.set("sequence", solution.sequence)
             document.set(
                 "goalDeployment",
                 .array(solution.steps.map { .string($0.device.id.description) }))
+            Self.setPending(Self.pending(document) + untold, in: &document)
             return .none
         }
         guard updated != nil else { throw Failure(.notFound, "the deployment is gone") }
-        await tellOthers(solution, before, target, source, on: loop)
+        await settle(entry.id, on: loop)
         return .object([
             .init("module", .string(module.name)), .init("from", .string(source.id.description)),
             .init("to", .string(target.id.description)),
@@ -79,7 +82,22 @@ extension Orchestrator {
         ])
     }
 
-    /// Moves the state; runs wait meanwhile. What fails leaves everything as it was.
+    /// The devices that are to learn of a move: those whose nodes have changed, and the source if it
+    /// has no function of the deployment any more.
+    private static func untold(
+        _ solution: Solution, _ before: Document, _ target: Device, _ source: Device
+    ) -> [String] {
+        var untold = solution.nodes.filter { id, node in
+            id != target.id && node.document != before["fullManifest"]?[id.description]
+        }.map(\.device.description)
+        if !solution.nodes.contains(where: { $0.device == source.id }) {
+            untold.append(source.id.description)
+        }
+        return untold
+    }
+
+    /// Moves the state; runs wait meanwhile. The source's `release` decides: before it the instance
+    /// is at the source, whatever happens to the target; after it at the target.
     ///
     /// - Returns: bytes of the state.
     private func move(
@@ -90,29 +108,153 @@ extension Orchestrator {
         guard let node = solution.nodes.first(where: { $0.device == target.id })?.node,
             let sourceURL = source.url, let targetURL = target.url
         else { throw fault("the device has no address") }
-        let wasThere = entry.document["fullManifest"]?[target.id.description] != nil
         let path = "/deploy/\(id)/modules/\(URLText.segment(module))"
-        // Other modules of the target keep their state.
-        try await deployKeepingState(node, to: target, isNew: !wasThere, on: loop)
         do {
-            let state = try await takeState(sourceURL + path, on: loop)
+            // Other modules of the target keep their state.
+            try await deployKeepingState(node, to: target, on: loop)
+            let state: DeviceAnswer?
+            do {
+                state = try await takeState(sourceURL + path, on: loop)
+            } catch {
+                // An earlier attempt may have come as far as this without being noted here.
+                guard await release(sourceURL + path, to: targetURL, isSent: true, on: loop)
+                    == .done
+                else { throw error }
+                return 0
+            }
             if let state { try await giveState(state, to: targetURL + path, on: loop) }
-            let answer = try await client(loop, options.callTimeout).post(
-                "\(sourceURL)\(path)/release", json: .object([.init("to", .string(targetURL))]))
-            guard answer.status.code < 400 else {
-                throw fault("device '\(source.name)' answered \(answer.status.code) to a release")
+            switch await release(sourceURL + path, to: targetURL, isSent: false, on: loop) {
+            case .done: break
+            case .refused(let reason):
+                throw fault("device '\(source.name)' goes on with the instance: \(reason)")
+            case .unknown:
+                if Task.isCancelled { throw LoopError.cancelled }
+                // It may never come back: the instance goes on where its state is.
+                options.report(
+                    "device '\(source.name)' has not answered for \(options.migrationPatience): "
+                        + "'\(target.name)' goes on with the instance of '\(module)'")
             }
             return state?.bytes.count ?? 0
         } catch {
-            _ = try? await client(loop, options.callTimeout).post(
-                "\(sourceURL)\(path)/release", json: .object([]))
-            if !wasThere {
-                _ = try? await client(loop, options.callTimeout).send(
-                    .delete, "\(targetURL)/deploy/\(id)")
+            if !Task.isCancelled {
+                await abandon(sourceURL + path, target, entry, on: loop)
             }
             throw error
         }
     }
+
+    /// What came of a release.
+    private enum Release: Equatable {
+        case done
+        /// The instance is at the source.
+        case refused(String)
+        /// The source does not answer.
+        case unknown
+    }
+
+    /// Lets the source forget its instance. Sent again until there is an answer, or so long that no
+    /// hold goes on.
+    ///
+    /// - Parameter isSent: to ask only whether it was done before.
+    private func release(
+        _ url: String, to target: String, isSent: Bool, on loop: EventLoop
+    ) async -> Release {
+        let end = LoopInstant.after(options.migrationPatience)
+        var pause = Duration.milliseconds(100)
+        while true {
+            let answer = try? await client(loop, options.healthTimeout).post(
+                "\(url)/release", json: .object([.init("to", .string(target))]))
+            switch answer?.status.code {
+            case .some(200..<300): return .done
+            // The source does not have the deployment.
+            case 404 where !isSent: return .done
+            case .some(let code) where code < 500 || isSent:
+                return .refused(String(decoding: answer?.bytes.prefix(1000) ?? [], as: UTF8.self))
+            default: break
+            }
+            guard !isSent, LoopInstant.now < end, !Task.isCancelled,
+                (try? await loop.sleep(for: pause)) != nil
+            else { return answer.map { .refused("status \($0.status.code)") } ?? .unknown }
+            pause = min(pause * 2, .seconds(2))
+        }
+    }
+
+    /// Leaves the instance at the source: runs go on there, and the target gets back what it had.
+    private func abandon(
+        _ source: String, _ target: Device, _ entry: Collection.Entry, on loop: EventLoop
+    ) async {
+        _ = try? await client(loop, options.healthTimeout).post(
+            "\(source)/release", json: .object([]))
+        let id = target.id.description
+        do {
+            try await deployments.update(entry.id, on: loop) { document in
+                Self.setPending(Self.pending(document) + [id], in: &document)
+                return .none
+            }
+            await settle(entry.id, on: loop)
+        } catch {
+            options.report("deployment '\(entry.name ?? "")': \(error)")
+        }
+    }
+
+    // MARK: What devices are still to be told
+
+    /// Devices that do not have what the deployment says: they are told when they can be reached.
+    private static func pending(_ document: Document) -> [String] {
+        document["pendingDevices"]?.arrayValue?.compactMap(\.stringValue) ?? []
+    }
+
+    private static func setPending(_ ids: [String], in document: inout Document) {
+        var unique: [String] = []
+        for id in ids where !unique.contains(id) { unique.append(id) }
+        document.set(
+            "pendingDevices", unique.isEmpty ? nil : .array(unique.map { .string($0) }))
+    }
+
+    /// Sends pending devices their nodes, then takes the deployment from those that have none any
+    /// more: these send requests on until then.
+    func settle(_ id: ObjectID, on loop: EventLoop) async {
+        guard let entry = deployments[id], entry.document["pendingDevices"] != nil else { return }
+        var done: [String] = []
+        let pending = Self.pending(entry.document)
+        let nodes = entry.document["fullManifest"]
+        for text in pending {
+            guard let device = ObjectID(text).flatMap({ devices[$0] }) else {
+                done.append(text)
+                continue
+            }
+            guard let node = nodes?[text], device.failedChecks == 0, device.status == .active
+            else { continue }
+            do {
+                try await deployKeepingState(try DeploymentNode(node), to: device, on: loop)
+                done.append(text)
+            } catch {
+                options.report("after a migration: device '\(device.name)': \(Failure(error).reason)")
+            }
+        }
+        let areTold = pending.allSatisfy { done.contains($0) || nodes?[$0] == nil }
+        for text in pending where nodes?[text] == nil && areTold && !done.contains(text) {
+            guard let device = ObjectID(text).flatMap({ devices[$0] }), let url = device.url,
+                device.failedChecks == 0, device.status == .active,
+                let answer = try? await client(loop, options.healthTimeout).send(
+                    .delete, "\(url)/deploy/\(id)"), answer.status.code < 500
+            else { continue }
+            done.append(text)
+        }
+        guard !done.isEmpty else { return }
+        let told = done
+        do {
+            try await deployments.update(id, on: loop) { document in
+                Self.setPending(
+                    Self.pending(document).filter { !told.contains($0) }, in: &document)
+                return .none
+            }
+        } catch {
+            options.report("deployment '\(entry.name ?? "")': \(error)")
+        }
+    }
+
+    // MARK: States
 
     /// The state of an instance between two runs; nil if it has none. Runs wait from then on.
     private func takeState(
@@ -145,19 +287,16 @@ extension Orchestrator {
 
     /// Sends a node to a device, and gives the instances that it has of it their state back.
     private func deployKeepingState(
-        _ node: DeploymentNode, to device: Device, isNew: Bool, on loop: EventLoop
+        _ node: DeploymentNode, to device: Device, on loop: EventLoop
     ) async throws {
         guard let url = device.url else { throw fault("the device has no address") }
         let paths = node.modules.map {
             "\(url)/deploy/\(node.deployment)/modules/\(URLText.segment($0.name))"
         }
         var states: [(path: String, state: DeviceAnswer)] = []
-        if !isNew {
-            for path in paths {
-                if let state = try? await takeState(path, on: loop) {
-                    states.append((path, state))
-                }
-            }
+        // None where the device does not have the deployment yet.
+        for path in paths {
+            if let state = try? await takeState(path, on: loop) { states.append((path, state)) }
         }
         let answer: DeviceAnswer
         switch await send(node.document, to: device, on: loop) {
@@ -168,36 +307,5 @@ extension Orchestrator {
             throw fault("device '\(device.name)' answered \(answer.status.code) to its node")
         }
         for (path, state) in states { try await giveState(state, to: path, on: loop) }
-    }
-
-    /// Sends the other devices their nodes, which name the new endpoint, and takes the deployment
-    /// from the source if it has no function of it any more. The source sends requests on meanwhile.
-    private func tellOthers(
-        _ solution: Solution, _ before: Document, _ target: Device, _ source: Device,
-        on loop: EventLoop
-    ) async {
-        var failures: [String] = []
-        for (id, node) in solution.nodes where id != target.id {
-            guard node.document != before["fullManifest"]?[id.description],
-                let device = devices[id], !device.isOrchestrator
-            else { continue }
-            do {
-                try await deployKeepingState(node, to: device, isNew: false, on: loop)
-            } catch {
-                failures.append(Failure(error).reason)
-            }
-        }
-        if !solution.nodes.contains(where: { $0.device == source.id }), let url = source.url,
-            let id = before["_id"]?.stringValue, failures.isEmpty
-        {
-            let answer = try? await client(loop, options.callTimeout).send(
-                .delete, "\(url)/deploy/\(id)")
-            if answer.map({ $0.status.code < 500 }) != true {
-                failures.append("device '\(source.name)' still has the deployment")
-            }
-        }
-        if !failures.isEmpty {
-            options.report("after a migration: " + failures.joined(separator: "; "))
-        }
     }
 }

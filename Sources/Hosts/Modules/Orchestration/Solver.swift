@@ -25,6 +25,17 @@ struct Solution: Sendable {
             })
     }
 
+    /// Whether a function of one device is in a sequence twice. A node has one instruction for each
+    /// function, so that its device would not know what comes next: the orchestrator calls them.
+    static func repeatsFunction(_ sequence: Document?) -> Bool {
+        var known: Set<[String]> = []
+        return (sequence?.arrayValue ?? []).contains { step in
+            !known.insert(
+                ["device", "module", "func"].map { step[$0]?.stringValue ?? "" }
+            ).inserted
+        }
+    }
+
     var fullManifest: Document {
         .object(nodes.map { .init($0.device.description, $0.node.document) })
     }
@@ -52,10 +63,12 @@ struct Solver: Sendable {
         }
         var steps: [Solution.Step] = []
         for step in manifest.sequence { steps.append(try self.step(step)) }
+        let sequence = Solution(steps: steps, nodes: []).sequence
+        let isChain = manifest.isChain && !Solution.repeatsFunction(sequence)
         return Solution(
             steps: steps,
             nodes: try await nodes(
-                steps, deployment: deployment, isChain: manifest.isChain, base: base))
+                steps, deployment: deployment, isChain: isChain, base: base))
     }
 
     private func step(_ step: Manifest.Step) throws(SolutionFault) -> Solution.Step {

@@ -94,6 +94,29 @@ struct Exchange: Sendable {
         try await response.end()
     }
 
+    /// A file of a page, with conditions and ranges.
+    func file(_ file: WebFolder.File) async throws {
+        let facts = FileFacts(size: UInt64(clamping: file.bytes.count), tag: file.tag)
+        let now = HTTPDate(seconds: Int64(clamping: SystemClock.realtime.now / 1_000_000_000))
+        let answer = FileAnswer(request.head, facts, now: now)
+        var (head, parts) = try answer.response(
+            facts, type: Array(file.mediaType.utf8), boundary: Array("wasmd-page".utf8))
+        try addOrigin(to: &head)
+        try head.fields.append("Cache-Control", "no-cache")
+        guard !parts.isEmpty else { return try await response.respond(head) }
+        if parts == [.file(0..<facts.size)] { return try await response.respond(head, file.bytes) }
+        try response.begin(head, length: .bytes(parts.byteCount))
+        if request.method != .head {
+            for part in parts {
+                switch part {
+                case .bytes(let more): try await response.write(more)
+                case .file(let range): try await send(range, of: .memory(file.bytes))
+                }
+            }
+        }
+        try await response.end()
+    }
+
     /// Sends a stored file as a part of a body.
     func send(
         _ file: StoredFile, of module: ObjectID, _ store: WasmdStorage.Store

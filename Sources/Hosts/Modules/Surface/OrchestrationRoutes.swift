@@ -26,12 +26,12 @@ extension OrchestratorSurface {
             try await exchange.json(device.json)
         case (.delete, 0):
             let ids = devices.all().filter { !$0.isOrchestrator }.map(\.id)
-            try await exchange.json(count(try await devices.delete(ids)))
+            try await exchange.json(count(try await devices.delete(ids, canReturn: true)))
         case (.delete, 1):
             guard let device = devices.find(words[0]), !device.isOrchestrator else {
                 throw unknownDevice(words[0])
             }
-            try await exchange.json(count(try await devices.delete([device.id])))
+            try await exchange.json(count(try await devices.delete([device.id], canReturn: true)))
         case (.post, 2) where words == ["discovery", "reset"]:
             orchestrator.resetDiscovery(on: exchange.loop)
             try await exchange.empty()
@@ -111,8 +111,14 @@ extension OrchestratorSurface {
         case (.post, 2) where words[1] == "migrate":
             let entry = try deployment(words[0])
             let document = try await body(exchange).document
-            try await exchange.json(
-                try await orchestrator.migrate(entry, document, on: exchange.loop))
+            let (orchestrator, loop) = (orchestrator, exchange.loop)
+            // Goes on if the client goes: a move that is half done would be worse.
+            let moving = loop.spawn { () -> Result<Document, any Error> in
+                do {
+                    return .success(try await orchestrator.migrate(entry, document, on: loop))
+                } catch { return .failure(error) }
+            }
+            try await exchange.json(try await moving.value.get())
         case (.put, 1): try await update(exchange, words[0], isFailover: false)
         case (.put, 2) where words[0] == "failover":
             try await update(exchange, words[1], isFailover: true)

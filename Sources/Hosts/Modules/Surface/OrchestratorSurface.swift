@@ -131,9 +131,15 @@ public final class OrchestratorSurface: Surface {
         case ["core"]:
             let core = orchestrator.registry.all().filter(\.isCore).map(\.json)
             try await exchange.json(.array(core))
-        case []: try await exchange.text(WebPage.page, type: "text/html; charset=utf-8")
-        case ["utils.js"]:
-            try await exchange.text(WebPage.script, type: "text/javascript; charset=utf-8")
+        case _ where words.isEmpty || words == ["utils.js"]:
+            if let file = orchestrator.options.web?.file(words) {
+                return try await exchange.file(file)
+            }
+            guard words.isEmpty else {
+                return try await exchange.text(
+                    WebPage.script, type: "text/javascript; charset=utf-8")
+            }
+            try await exchange.text(WebPage.page, type: "text/html; charset=utf-8")
         case ["openapi.json"]:
             try await exchange.json(Self.document(version: orchestrator.options.version))
         case ["docs"]:
@@ -141,7 +147,9 @@ public final class OrchestratorSurface: Surface {
                 WebPage.documentation(Self.api), type: "text/html; charset=utf-8")
         case _ where words.first == "files" && (2...3).contains(words.count):
             try await storedFile(exchange, words[words.count - 1])
-        default: throw Failure.badURL
+        default:
+            guard let file = orchestrator.options.web?.file(words) else { throw Failure.badURL }
+            try await exchange.file(file)
         }
     }
 

@@ -141,13 +141,21 @@ extension Supervisor {
     ///
     /// - Parameter target: the device that has the instance now: runs that wait and come are forwarded
     ///   to it. Nil to go on here.
-    /// - Throws: `StateFault.notHeld`.
+    /// - Throws: `StateFault.notHeld`; not if the instance has moved to the target already, so that
+    ///   a request whose answer was lost can be sent again.
     func release(
         _ module: DeployedModule, to target: URL?, on loop: EventLoop
     ) async throws {
         let home = module.home(loop)
         try await onLoop(home) { [self] in
-            guard let hold = module.hold else { throw StateFault.notHeld }
+            guard let hold = module.hold else {
+                // After a restart only the stored state says where the instance is.
+                if module.movedTo == nil, module.kept == nil {
+                    _ = try? await storedState(of: module, on: home)
+                }
+                guard let target, module.movedTo == target else { throw StateFault.notHeld }
+                return
+            }
             if let target {
                 // What a restart must not forget: the state goes on elsewhere.
                 var transaction = Transaction()

@@ -29,6 +29,7 @@ extension SupervisorSurface {
         let boundary = Array(output.digest.description.utf8.prefix(32))
         var (head, parts) = try answer.response(
             facts, type: Array(output.mediaType.utf8), boundary: boundary)
+        try addOrigin(request, to: &head)
         try head.fields.append("X-Content-Type-Options", "nosniff")
         if head.status == .ok || head.status == .partialContent {
             try head.fields.append("Cache-Control", "no-cache")

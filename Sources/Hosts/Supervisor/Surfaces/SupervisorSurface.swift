@@ -67,15 +67,15 @@ public final class SupervisorSurface: Surface {
                 json: supervisor.machine.description(
                     interfaces: supervisor.skills.names,
                     functions: supervisor.skills.functions, supervisor.options.description),
-                on: loop)
+                try head(request), on: loop)
         case .thing:
             try await response.respond(
                 json: ThingDescription.document(supervisor, origin: Self.origin(request)),
-                on: loop)
-        case .health: try await health(response, loop)
+                try head(request), on: loop)
+        case .health: try await health(request, response)
         case .register: try await register(request, response)
         case .deployments where request.method == .post: try await deploy(request, response)
-        case .deployments: try await list(response, loop)
+        case .deployments: try await list(request, response)
         case .deployment(let id):
             try await supervisor.delete(id)
             try await response.respond(json: Self.success(), on: loop)
@@ -87,17 +87,32 @@ public final class SupervisorSurface: Surface {
         case .history where Self.wantsEvents(request): try await allEvents(response, loop)
         case .history:
             let entries = supervisor.history.all.map(\.document)
-            try await response.respond(json: .array(entries), on: loop)
+            try await response.respond(json: .array(entries), try head(request), on: loop)
         case .entry(let id) where request.method == .delete: try await cancel(id, response, loop)
         case .entry(let id) where Self.wantsEvents(request):
             try await events(of: id, nil, response, loop)
-        case .entry(let id): try await entry(id, response, loop)
+        case .entry(let id): try await entry(id, request, response)
         case .result(let deployment, let module, let file):
             try await self.file(deployment, module, file, request, response)
         case .runFile(let deployment, let module, _, let file):
             try await self.file(deployment, module, file, request, response)
         case .run(let deployment, let module, let function):
             try await run(deployment, module, function, request, response, requester)
+        }
+    }
+
+    /// With the fields that let pages of other origins read the response.
+    func head(_ request: ServerRequest, _ status: Status = .ok) throws -> ResponseHead {
+        var head = ResponseHead(status)
+        try addOrigin(request, to: &head)
+        return head
+    }
+
+    func addOrigin(_ request: ServerRequest, to head: inout ResponseHead) throws {
+        guard request.fields.contains("origin") else { return }
+        let added = try supervisor.cors.fields(for: request.head)
+        for index in 0..<added.count {
+            try head.fields.append(name: added[index].name, value: added[index].value)
         }
     }
 
@@ -116,15 +131,15 @@ public final class SupervisorSurface: Surface {
 
     // MARK: The device
 
-    private func health(_ response: ServerResponse, _ loop: EventLoop) async throws {
-        var head = ResponseHead(.ok)
+    private func health(_ request: ServerRequest, _ response: ServerResponse) async throws {
+        var head = try head(request)
         try head.fields.append(
             "Custom-Orchestrator-Set", supervisor.orchestrator == nil ? "false" : "true")
         try await response.respond(
             json: .object([
                 .init("cpuUsage", .double(supervisor.machine.processorUsage)),
                 .init("memoryUsage", .double(supervisor.machine.memoryUsage)),
-            ]), head, on: loop)
+            ]), head, on: request.loop)
     }
 
     private func register(_ request: ServerRequest, _ response: ServerResponse) async throws {
@@ -200,18 +215,18 @@ public final class SupervisorSurface: Surface {
         }
     }
 
-    private func list(_ response: ServerResponse, _ loop: EventLoop) async throws {
+    private func list(_ request: ServerRequest, _ response: ServerResponse) async throws {
         try await response.respond(
             json: .object([
                 .init(
                     "deployments", .array(supervisor.deployments.map(\.node.document)))
-            ]), on: loop)
+            ]), try head(request), on: request.loop)
     }
 
     // MARK: History
 
     private func entry(
-        _ id: String, _ response: ServerResponse, _ loop: EventLoop
+        _ id: String, _ request: ServerRequest, _ response: ServerResponse
     ) async throws {
         guard let entry = supervisor.history[id] else {
             throw Refusal.noEntry
@@ -219,7 +234,8 @@ public final class SupervisorSurface: Surface {
         // What the entry says of the run is no failure of this request.
         let isRight = supervisor.options.usesRightStatuses
         let status: Status = entry.isSuccess || isRight ? .ok : .internalServerError
-        try await response.respond(json: entry.document, ResponseHead(status), on: loop)
+        try await response.respond(
+            json: entry.document, try head(request, status), on: request.loop)
     }
 
     /// Ends a run: now if it runs, else when its turn comes.
