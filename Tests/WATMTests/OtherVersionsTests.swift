@@ -176,7 +176,8 @@ import WasmdGuests
                     """
             )
             .replacing(
-                "(global $remote", with: "(global $writer (mut i32) (i32.const -1)) (global $remote")
+                "(global $remote", with: "(global $writer (mut i32) (i32.const -1)) (global $remote"
+            )
             .replacing(
                 "(global.get $remote) (global.get $inbound)",
                 with: "(global.get $remote) (global.get $writer)")

@@ -196,15 +196,18 @@ import WasmText
         let client = try run(
             "/usr/bin/python3",
             [
-                "-c", "import socket,sys; s=socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); "
+                "-c",
+                "import socket,sys; s=socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); "
                     + "print(s.recv(1))", folder.path + "/t.sock",
             ])
         #expect(client.output == "b''\n")
         let metrics = try get("GET", "/metrics").body
         #expect(
-            metrics.contains("wasmd_transport_accepted_total{transport=\"front\",role=\"listen\"} 1"))
+            metrics.contains(
+                "wasmd_transport_accepted_total{transport=\"front\",role=\"listen\"} 1"))
         #expect(
-            metrics.contains("wasmd_transport_ended_total{transport=\"front\",result=\"failed\"} 1"))
+            metrics.contains(
+                "wasmd_transport_ended_total{transport=\"front\",result=\"failed\"} 1"))
         #expect(try get("GET", "/admin/transports/front").body.contains("\"open\":[]"))
         #expect(try get("GET", "/admin/transports/back").status == 404)
         #expect(try get("DELETE", "/admin/transports/front/connections/7").status == 404)
