@@ -21,7 +21,7 @@ let package = Package(
             name: "WasmdHostRooms",
             targets: [
                 "WasmSystem", "WasmdDigests", "WasmdDocuments", "WasmdEventLoop", "WasmdHTTP",
-                "WasmdHTTPServer", "WasmdHTTPClient", "WasmdGuests", "WasmdStorage",
+                "WasmdHTTPServer", "WasmdHTTPClient", "WasmdGuests", "WasmdStorage", "WasmdWATM",
             ]),
     ],
     targets: [

@@ -217,4 +217,51 @@ final class Lines: @unchecked Sendable {
     // Used by one loop, and afterwards.
     private(set) var all: [String] = []
     func add(_ line: String) { all.append(line) }
+
+    /// A guest that sleeps while it is initialised, as the published ones of Rust do, sleeps once for
+    /// all connections; one that waits for a descriptor is initialised anew in each.
+    @Test func aSleepIsPartOfTheStart() throws {
+        var guest = GuestText()
+        // One subscription: a clock, relative; type 0, monotonic, 2 ms.
+        guest.initialise = """
+            (i64.store (i32.const 0) (i64.const 9))
+            (i32.store (i32.const 16) (i32.const 1))
+            (i64.store (i32.const 24) (i64.const 2000000))
+            (if (call $poll (i32.const 0) (i32.const 256) (i32.const 1) (i32.const 512))
+              (then (return (i32.const -1))))
+            (if (i32.ne (i32.load (i32.const 512)) (i32.const 1)) (then (return (i32.const -2))))
+            (if (i64.ne (i64.load (i32.const 256)) (i64.const 9)) (then (return (i32.const -3))))
+            ;; as before the start
+            (memory.fill (i32.const 0) (i32.const 0) (i32.const 600))
+            (i32.const 0)
+            """
+        #expect(try guest.transport().isForked)
+        guest.initialise = """
+            (i32.store8 (i32.const 8) (i32.const 1))
+            (drop (call $poll (i32.const 0) (i32.const 256) (i32.const 1) (i32.const 512)))
+            (i32.store8 (i32.const 8) (i32.const 0))
+            (i32.const 0)
+            """
+        let waiting = try guest.transport()
+        try onLoop { guests in
+            let server = try TestServer.echo(on: guests.loop)
+            let connection = try await waiting.dial(server.address, on: guests)
+            try await connection.write([1, 2])
+            #expect(try await connection.read(count: 2) == [1, 2])
+        }
+    }
+
+    @Test func timeIsLimitedWithoutAThread() throws {
+        var options = quiet()
+        options.limits.time = .milliseconds(50)
+        let transport = try GuestText().transport(options)
+        try onLoop { guests in
+            let server = try TestServer.echo(on: guests.loop)
+            let connection = try await transport.dial(server.address, on: guests)
+            guard case .limit("time") = try await connection.outcome() else {
+                Issue.record("the connection did not end by its limit")
+                return
+            }
+        }
+    }
 }

@@ -164,6 +164,34 @@ import WasmdGuests
         }
     }
 
+    /// The variant with a descriptor to read from and one to write to.
+    @Test func twoDescriptorsInbound() throws {
+        let text = preview(1)
+            .replacing(
+                "(param i32) (global.set $inbound (local.get 0)))",
+                with: """
+                    (param i32 i32)
+                      (if (i32.eq (local.get 0) (local.get 1)) (then (unreachable)))
+                      (global.set $inbound (local.get 0)) (global.set $writer (local.get 1)))
+                    """
+            )
+            .replacing(
+                "(global $remote", with: "(global $writer (mut i32) (i32.const -1)) (global $remote"
+            )
+            .replacing(
+                "(global.get $remote) (global.get $inbound)",
+                with: "(global.get $remote) (global.get $writer)")
+        let transport = try Transport(module(text), quiet())
+        #expect(transport.report.warnings.isEmpty)
+        try onLoop { guests in
+            let server = try TestServer.echo(on: guests.loop)
+            let connection = try await transport.dial(server.address, on: guests)
+            try await connection.write([1, 2, 3])
+            #expect(try await connection.read(count: 3) == [1, 2, 3])
+            connection.close()
+        }
+    }
+
     @Test func runningAnEntry() throws {
         try onLoop { guests in
             let free = try Listener(.ipv4([127, 0, 0, 1], port: 0), on: guests.loop)
@@ -186,6 +214,54 @@ import WasmdGuests
             stream.close()
             #expect(await running.value == "ended")
             #expect(try await guests.eventually { guests.socketCount == 0 })
+        }
+    }
+
+    /// A guest that has waited by `poll_oneoff`, as those of tokio do, does not wait in `sock_accept`
+    /// for a second connection.
+    @Test func whoPollsDoesNotWaitInAccept() throws {
+        try onLoop { guests in
+            let free = try Listener(.ipv4([127, 0, 0, 1], port: 0), on: guests.loop)
+            let address = try #require(free.address)
+            let port = try #require(address.port)
+            free.close()
+            try await guests.loop.sleep(for: .milliseconds(5))
+            let text = preview(port)
+                .replacing(
+                    "(memory (export",
+                    with: """
+                        (import "wasi_snapshot_preview1" "poll_oneoff"
+                          (func $poll (param i32 i32 i32 i32) (result i32)))
+                        (memory (export
+                        """
+                )
+                .replacing(
+                    "(if (call $accept (local.get $listener) (i32.const 0) (i32.const 700))",
+                    with: """
+                        (i32.store8 (i32.const 808) (i32.const 1))
+                        (i32.store (i32.const 816) (local.get $listener))
+                        (drop
+                          (call $poll (i32.const 800) (i32.const 900) (i32.const 1) (i32.const 960)))
+                        (if (call $accept (local.get $listener) (i32.const 0) (i32.const 700))
+                          (then (unreachable)))
+                        ;; 6 is EAGAIN
+                        (if (i32.ne (i32.const 6)
+                            (call $accept (local.get $listener) (i32.const 0) (i32.const 704)))
+                        """)
+            var options = quiet()
+            options.addresses.allow("127.0.0.1:\(port)")
+            let transport = try Transport(module(text), options)
+            let running = guests.loop.spawn { try? await transport.run(on: guests).name }
+            var client: ByteStream?
+            for _ in 0..<500 where client == nil {
+                client = try? await ByteStream.connect(to: address, on: guests.loop)
+                try await guests.loop.sleep(for: .milliseconds(2))
+            }
+            let stream = try #require(client)
+            try await stream.write([7])
+            #expect(try await stream.read(count: 1) == [7])
+            stream.close()
+            #expect(await running.value == "ended")
         }
     }
 

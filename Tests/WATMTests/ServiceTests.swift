@@ -178,8 +178,18 @@ import WasmdGuests
             #expect(try await third.read(count: 1).isEmpty)
             #expect(service.statistics.refused == 1)
             #expect(await service.connections().map(\.number) == [1, 2])
+            #expect(service.ages.count == 2)
+            #expect(await service.connections(limit: 1).map(\.bytesForth) == [1])
             clients[0].close()
             #expect(try await guests.eventually { service.statistics.live == 1 })
+            // The bytes of open connections are counted as well, each second.
+            #expect(try await guests.eventually { service.statistics.bytesForth == 2 })
+            #expect(await !service.cancel(1))
+            #expect(await service.cancel(2))
+            #expect(try await clients[1].read(count: 1).isEmpty)
+            #expect(try await guests.eventually { service.statistics.live == 0 })
+            #expect(service.ages.isEmpty)
+            service.connectionLimit = 1
             let fourth = try await ByteStream.connect(to: address, on: guests.loop)
             try await fourth.write([1])
             #expect(try await fourth.read(count: 1) == [1])

@@ -161,4 +161,127 @@ import WasmText
         #expect(result.output.contains("\"bytes_forth\":19,\"bytes_back\":19"))
         #expect(result.output.contains("\"event\":\"totals\",\"accepted\":1,\"live\":0"))
     }
+
+    /// A transport of `wasmd serve`: its connections are seen, its module is replaced, a fault changes
+    /// nothing.
+    @Test func servedBesideEverythingElse() throws {
+        let folder = try folder()
+        try folder.write(
+            "wasmd.toml",
+            Array(
+                """
+                data = "\(folder.path)/data"
+                [executor]
+                listen = ["127.0.0.1:0"]
+                [transports.front]
+                role = "listen"
+                modules = ["\(folder.path)/copier.wat"]
+                listen = ["unix:\(folder.path)/t.sock"]
+                remote = "unix:\(folder.path)/none.sock"
+                """.utf8))
+        let server = try ServerProcess(
+            ["--config", folder.path + "/wasmd.toml"], folder: folder, listen: nil,
+            ready: "data in ")
+        func get(_ method: String, _ path: String) throws -> (status: Int, body: String) {
+            let answer = try server.exchange(
+                "\(method) \(path) HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+                    + "Content-Length: 0\r\n\r\n")
+            return (answer.status, answer.body)
+        }
+        let listed = try get("GET", "/admin/transports")
+        #expect(listed.status == 200)
+        #expect(listed.body.contains("\"name\":\"front\",\"role\":\"listen\""))
+        #expect(listed.body.contains("\"version\":\"v0\",\"forked\":true"))
+        // Nobody listens at the remote: the connection is accepted, and fails.
+        let client = try run(
+            "/usr/bin/python3",
+            [
+                "-c",
+                "import socket,sys; s=socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); "
+                    + "print(s.recv(1))", folder.path + "/t.sock",
+            ])
+        #expect(client.output == "b''\n")
+        let metrics = try get("GET", "/metrics").body
+        #expect(
+            metrics.contains(
+                "wasmd_transport_accepted_total{transport=\"front\",role=\"listen\"} 1"))
+        #expect(
+            metrics.contains(
+                "wasmd_transport_ended_total{transport=\"front\",result=\"failed\"} 1"))
+        #expect(try get("GET", "/admin/transports/front").body.contains("\"open\":[]"))
+        #expect(try get("GET", "/admin/transports/back").status == 404)
+        #expect(try get("DELETE", "/admin/transports/front/connections/7").status == 404)
+        let reload = "/admin/transports/front/reload"
+        #expect(try get("POST", reload).body == "{\"changed\":false}\n")
+        try folder.write("copier.wat", Array((Self.copier + " ;; changed").utf8))
+        #expect(try get("POST", "/admin/reload").body.contains("transports.front"))
+        try folder.write("copier.wat", Array("(module)".utf8))
+        let refused = try get("POST", reload)
+        #expect(refused.status == 409 && refused.body.contains("no version"))
+        #expect(try get("POST", "/admin/reload").status == 409)
+        #expect(try get("GET", "/openapi.json").body.contains("/admin/transports/{name}"))
+    }
+
+    @Test func wordsOfServedTransports() throws {
+        let folder = try folder()
+        let module = folder.path + "/copier.wat"
+        func failure(_ words: String...) throws -> (status: Int32, error: String) {
+            let result = try run(
+                Wasmd.path, ["serve", "--data", folder.path + "/data"] + words)
+            return (result.status, result.error)
+        }
+        #expect(try failure("--transport", "dial").status == 2)
+        #expect(try failure("--transport", "dail,module=a,listen=127.0.0.1:0").status == 2)
+        let listen = "listen,module=\(module),listen=127.0.0.1:0"
+        #expect(try failure("--transport", listen).error.contains("--transport"))
+        let remote = ",remote=127.0.0.1:9"
+        let relay = try failure(
+            "--transport", "relay,module=\(module),listen=127.0.0.1:0" + remote)
+        #expect(relay.status == 1 && relay.error.contains("the role relay is not implemented"))
+        let same = "dial,module=\(module),listen=127.0.0.1:0,name=a" + remote
+        #expect(try failure("--transport", same, "--transport", same).status == 2)
+        try folder.write(
+            "bad.toml",
+            Array("[transports.a]\nrole = \"listen\"\n[transports.\"b c\"]\n".utf8))
+        let checked = try run(Wasmd.path, ["serve", "--check", folder.path + "/bad.toml"])
+        #expect(checked.status == 1)
+        for word in ["transports.a.modules: is missing", "transports.a.remote: is missing"] {
+            #expect(checked.error.contains(word), "\(checked.error)")
+        }
+        #expect(checked.error.contains("a transport's name is"))
+    }
+
+    /// The kernel refuses a guest's host what it does not need: a module outside of the folders
+    /// cannot be read again.
+    @Test func theKernelRestrictsIt() throws {
+        let folder = try folder()
+        let result = try run(
+            "/bin/bash",
+            [
+                "-c",
+                """
+                exec 2>&1
+                "$0" watm dial --module "$1/copier.wat" --listen 127.0.0.1:0 \
+                    --remote 127.0.0.1:9 & process=$!
+                for i in $(seq 200); do
+                    grep -q "^Seccomp:.*2" /proc/$process/status && break
+                    sleep 0.05
+                done
+                grep "^Seccomp:" /proc/$process/status
+                kill $process
+                wait $process
+                "$0" watm dial --no-sandbox --module "$1/copier.wat" --listen 127.0.0.1:0 \
+                    --remote 127.0.0.1:9 & process=$!
+                sleep 1
+                grep "^Seccomp:" /proc/$process/status
+                kill $process
+                wait $process
+                """, Wasmd.path, folder.path,
+            ])
+        let modes = result.output.split(separator: "\n").filter { $0.hasPrefix("Seccomp:") }
+        #expect(modes.map { $0.last } == ["2", "0"], "\(result.output)")
+        let both = try run(
+            Wasmd.path, ["watm", "dial", "--sandbox", "--no-sandbox", "--remote", "127.0.0.1:9"])
+        #expect(both.status == 2)
+    }
 }

@@ -68,6 +68,13 @@ public protocol StreamListener: GuestStream {
     ///
     /// - Throws: `again` if there is none.
     func accept() throws(Errno) -> any StreamSocket
+    /// Whether `sock_accept` fails with `again` if there is none, also without the flag `nonblock`.
+    /// Without an implementation: no.
+    var isPolled: Bool { get }
+}
+
+extension StreamListener {
+    public var isPolled: Bool { false }
 }
 
 /// A pipe in memory, of limited size, between a guest and its embedder, or between two guests.

@@ -29,7 +29,8 @@ extension WASIGuest {
         let result32 = try memory.result32(result)
         guard table.hasRoom else { throw Errno.mfile }
         var socket: (any StreamSocket)?
-        let accepted = try listener.patiently(listener.isPatient) { () throws(Errno) in
+        let waits = listener.isPatient && !stream.isPolled
+        let accepted = try listener.patiently(waits) { () throws(Errno) in
             socket = try stream.accept()
             return 0
         }

@@ -25,7 +25,9 @@ struct Daemon {
     /// Serves until a signal comes.
     func run() throws {
         let folder = data.bytes
-        let readable = file.folders + TransportsService.folders(settings) + (settings.orchestrator.initFolder.map { [$0.bytes] } ?? [])
+        let readable =
+            file.folders + TransportsService.folders(settings)
+            + (settings.orchestrator.initFolder.map { [$0.bytes] } ?? [])
         let sandbox: Sandbox? =
             switch settings.common.sandbox {
             case .off: nil

@@ -24,11 +24,18 @@ struct CaseSource {
         hostFolder = options.paths.first { !$0.contains(".") } ?? "/"
         modules = Mutator(
             seed: seed,
-            modules: layer.isTextual || layer.isDocument ? [] : files.flatMap(Self.modules),
+            modules: Self.modules(for: layer, in: files),
             isUnchanged: options.isUnchanged)
         texts = TextMutator(
             seed: seed, texts: layer.isTextual ? files : [], isModule: layer == .text)
         documents = DocumentMutator(seed: seed, layer: layer, files: files)
+    }
+
+    private static func modules(for layer: Layer, in files: [[UInt8]]) -> [[UInt8]] {
+        if layer.isTextual || layer.isDocument { return [] }
+        let all = files.flatMap(modules)
+        return layer == .transports
+            ? [TransportCases.guest] + all.filter(TransportCases.isTransport) : all
     }
 
     /// The module that a file is, or those in a script.
@@ -77,6 +84,8 @@ struct CaseSource {
         case .json, .toml, .bson, .form, .multipart, .names:
             var (bytes, random) = documents.document(of: number)
             return DocumentCases.run(bytes, layer, &random)
+        case .transports:
+            return TransportCases.run(modules.module(of: number).bytes)
         case .decoding, .printing, .translation, .running:
             let (bytes, random) = modules.module(of: number)
             return Self.run(bytes, layer, random)

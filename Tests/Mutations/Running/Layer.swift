@@ -16,6 +16,9 @@ enum Layer: String, CaseIterable {
     case differential
     /// Functions of WASI with arguments that no guest in its right mind would give.
     case wasi
+    /// Modules as transports: what `wasmd watm validate` says of them, and a connection through those
+    /// that can be used.
+    case transports
     /// Readers of documents, which start from documents of their own and from given files.
     case json, toml, bson, form, multipart
     /// Messages and files of the resolver.

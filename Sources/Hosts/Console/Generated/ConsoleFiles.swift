@@ -7,9 +7,9 @@ extension ConsoleFile {
         ConsoleFile("code.js", "text/javascript; charset=utf-8", tag: "4fc75db470dd5f55", codeJs),
         ConsoleFile("dom.js", "text/javascript; charset=utf-8", tag: "6964fb4b17163423", domJs),
         ConsoleFile("icon.svg", "image/svg+xml", tag: "f6d8cd383e00ee89", iconSvg),
-        ConsoleFile("index.html", "text/html; charset=utf-8", tag: "35e9921aaefb0bb8", indexHtml),
+        ConsoleFile("index.html", "text/html; charset=utf-8", tag: "2792d204ac892198", indexHtml),
         ConsoleFile("logs.js", "text/javascript; charset=utf-8", tag: "9476404734c01d02", logsJs),
-        ConsoleFile("main.js", "text/javascript; charset=utf-8", tag: "d99204da838551b1", mainJs),
+        ConsoleFile("main.js", "text/javascript; charset=utf-8", tag: "0993e46a670c5964", mainJs),
         ConsoleFile("module.js", "text/javascript; charset=utf-8", tag: "f72f62f99856c612", moduleJs),
         ConsoleFile("modules.js", "text/javascript; charset=utf-8", tag: "c62c1110eecbbd45", modulesJs),
         ConsoleFile("overview.js", "text/javascript; charset=utf-8", tag: "38027d434e2443d2", overviewJs),
@@ -17,6 +17,7 @@ extension ConsoleFile {
         ConsoleFile("runs.js", "text/javascript; charset=utf-8", tag: "619749864a88c846", runsJs),
         ConsoleFile("server.js", "text/javascript; charset=utf-8", tag: "1aa5e40e6fc34e99", serverJs),
         ConsoleFile("style.css", "text/css; charset=utf-8", tag: "ee2e9c1690e90230", styleCss),
+        ConsoleFile("transports.js", "text/javascript; charset=utf-8", tag: "bb72430c6feeffe2", transportsJs),
     ]
 }
 
@@ -287,6 +288,7 @@ private let indexHtml: StaticString = ##"""
 <a href="#/modules">Modules</a>
 <a href="#/runs">Runs</a>
 <a href="#/logs">Logs</a>
+<a href="#/transports">Transports</a>
 <a href="#/server">Server</a>
 </nav>
 <button id="sign-in" type="button">Token</button>
@@ -363,12 +365,14 @@ import * as code from "./code.js";
 import * as runs from "./runs.js";
 import * as logs from "./logs.js";
 import * as server from "./server.js";
+import * as transports from "./transports.js";
 
 const routes = [
   [/^\/$/, overview.show], [/^\/modules$/, modules.show], [/^\/modules\/([^/]+)$/, module.show],
   [/^\/modules\/([^/]+)\/functions$/, code.showAll],
   [/^\/modules\/([^/]+)\/functions\/(\d+)$/, code.showOne],
   [/^\/runs$/, runs.showAll], [/^\/runs\/([^/]+)$/, runs.showOne], [/^\/logs$/, logs.show],
+  [/^\/transports$/, transports.showAll], [/^\/transports\/([^/]+)$/, transports.showOne],
   [/^\/server$/, server.show],
 ];
 
@@ -1174,5 +1178,98 @@ details { margin: .3rem 0; } summary { cursor: pointer; color: var(--faint); }
   .cards { grid-template-columns: repeat(auto-fill, minmax(10rem, 1fr)); }
 }
 @media (prefers-reduced-motion: no-preference) { nav a, button { transition: background .15s; } }
+
+"""##
+
+private let transportsJs: StaticString = ##"""
+// Transports and their connections.
+
+import {make, fill, replace, table, size, seconds, count, harmless} from "./dom.js";
+import {json, Failure} from "./api.js";
+import {action, command} from "./parts.js";
+
+/** Updates every two seconds, as long as the view is shown. */
+function repeat(signal, update) {
+  const again = async () => {
+    if (signal.aborted) return;
+    if (!document.hidden) await update().catch(() => {});
+    if (!signal.aborted) setTimeout(again, 2000);
+  };
+  setTimeout(again, 2000);
+}
+
+export async function showAll({place, signal}) {
+  const list = make("div");
+  replace(place, make("h1", {}, "Transports"), list, command("GET", "/admin/transports"));
+  const update = async () => {
+    let all = [];
+    try {
+      all = (await json("GET", "/admin/transports", {signal})).transports;
+    } catch (error) {
+      if (!(error instanceof Failure && error.status === 404)) throw error;
+    }
+    if (!all.length) {
+      replace(list, make("p", {}, "This server carries none: name one by [transports.NAME] in its "
+        + "configuration, or by --transport."));
+      return;
+    }
+    replace(list, table("Transports", [["Name"], ["Role"], ["Modules", "wide"], ["From"], ["To"],
+      ["Open", "number"], ["Accepted", "number"], ["Failed", "number"], ["Refused", "number"],
+      ["Bytes there, back", "number"], ["Oldest", "number"]],
+    all.map(one => [
+      make("a", {href: "#/transports/" + encodeURIComponent(one.name)}, harmless(one.name)),
+      one.role, one.modules.map(part => `${harmless(part.file)} (${part.version})`).join(", "),
+      one.listen.map(harmless).join(", "), one.remote === null ? "–" : harmless(one.remote),
+      count(one.connections), count(one.accepted), count(one.failed), count(one.refused),
+      `${size(one.bytes_forth)}, ${size(one.bytes_back)}`, seconds(one.oldest_seconds)])));
+  };
+  await update();
+  repeat(signal, update);
+}
+
+export async function showOne({place, signal, words: [name]}) {
+  const path = "/admin/transports/" + encodeURIComponent(name);
+  const facts = make("div");
+  const open = make("div");
+  let now = await json("GET", path, {signal});
+  replace(place, make("h1", {}, "Transport ", harmless(name)), facts,
+    make("div", {class: "cards"}, make("section", {class: "card"}, make("h2", {}, "Modules"),
+      make("p", {}, "New connections get the files as they are then; old ones go on."),
+      action("Read again", "POST", path + "/reload", {done: () => update()}))),
+    make("h2", {}, "Open connections"), open, command("GET", path));
+  const see = () => {
+    replace(facts, table("Facts of the transport", [["What"], ["Value", "wide"]], [
+      ["Role", now.role], ["From", now.listen.map(harmless).join(", ")],
+      ["To", now.remote === null ? "the guest chooses" : harmless(now.remote)],
+      ["Modules", now.modules.map(one => `${harmless(one.file)} (${one.version}, `
+        + (one.forked ? "started once" : "started for each connection") + ")").join(", ")],
+      ["Open, at most", `${count(now.connections)}, ${count(now.limit)}`],
+      ["Accepted, ended, failed, refused",
+        [now.accepted, now.ended, now.failed, now.refused].map(count).join(", ")],
+      ["Bytes there, back", `${size(now.bytes_forth)}, ${size(now.bytes_back)}`],
+      ["Replaced", count(now.replacements)]]));
+    replace(open, now.open.length
+      ? table("Open connections", [["Number", "number"], ["Peer", "wide"], ["Age", "number"],
+        ["Start", "number"], ["There", "number"], ["Back", "number"], ["End"]],
+      now.open.map(one => [count(one.number), harmless(one.peer), seconds(one.seconds),
+        seconds(one.start_seconds), size(one.bytes_forth), size(one.bytes_back),
+        make("button", {type: "button", class: "danger", "aria-label": `End ${one.number}`,
+          onclick: async event => {
+            event.target.disabled = true;
+            await json("DELETE", `${path}/connections/${one.number}`).catch(() => {});
+            await update();
+          }}, "End")]))
+      : make("p", {}, "None."));
+    if (now.connections > now.open.length) {
+      fill(open, make("p", {class: "faint"}, `The first ${now.open.length} are shown.`));
+    }
+  };
+  const update = async () => {
+    now = await json("GET", path, {signal});
+    see();
+  };
+  see();
+  repeat(signal, update);
+}
 
 """##

@@ -9,12 +9,14 @@ import * as code from "./code.js";
 import * as runs from "./runs.js";
 import * as logs from "./logs.js";
 import * as server from "./server.js";
+import * as transports from "./transports.js";
 
 const routes = [
   [/^\/$/, overview.show], [/^\/modules$/, modules.show], [/^\/modules\/([^/]+)$/, module.show],
   [/^\/modules\/([^/]+)\/functions$/, code.showAll],
   [/^\/modules\/([^/]+)\/functions\/(\d+)$/, code.showOne],
   [/^\/runs$/, runs.showAll], [/^\/runs\/([^/]+)$/, runs.showOne], [/^\/logs$/, logs.show],
+  [/^\/transports$/, transports.showAll], [/^\/transports\/([^/]+)$/, transports.showOne],
   [/^\/server$/, server.show],
 ];
 

@@ -94,6 +94,16 @@ public final class KernelListener: StreamListener, @unchecked Sendable {
 
     public var writableByteCount: Int? { nil }
 
+    /// Whether the guest has waited for connections by `poll_oneoff`. It accepts until there are none
+    /// then: a call that waited would stop everything else that it does.
+    public private(set) var isPolled = false
+
+    public func poll(isReading: Bool) -> Int? {
+        guard isReading else { return nil }
+        if guests.loop.isCurrent { isPolled = true }
+        return readableByteCount
+    }
+
     public func guestDidClose(_ directions: Wait.Directions) {
         _ = guests.loop.callOnLoop { [self] in
             guard descriptor >= 0 else { return }

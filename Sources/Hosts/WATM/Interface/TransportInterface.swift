@@ -16,8 +16,12 @@ struct TransportInterface: Sendable {
         /// `_water_dial(i32) -> (i32)`
         var text: String { "\(name)\(FunctionType(parameters: parameters, results: results))" }
 
+        /// Further parameters that a variant of the function has.
+        var variant: [ValueType] = []
+
         func matches(_ type: FunctionType) -> Bool {
-            type.parameters == parameters && type.results == results
+            type.results == results
+                && (type.parameters == parameters || type.parameters == parameters + variant)
         }
     }
 
@@ -75,12 +79,15 @@ struct TransportInterface: Sendable {
         func function(
             _ name: String, _ parameters: [ValueType] = [], _ results: [ValueType] = []
         ) -> Function { Function(Name(prefix + name), parameters, results) }
+        // One descriptor for both directions, or one to read from and one to write to.
+        var inbound = function("set_inbound", [.i32])
+        inbound.variant = [.i32]
         return TransportInterface(
             mandatory: [function("init", initialParameters)],
             roles: [(.dial, function("dial")), (.run, Function("v1_listen"))],
             optional: [
-                function("config", [.i32]), function("set_inbound", [.i32]),
-                function("set_outbound", [.i32]), function("read", [], [.i64]),
+                function("config", [.i32]), inbound, function("set_outbound", [.i32]),
+                function("read", [], [.i64]),
                 function("write", [.i64], [.i64]),
             ],
             imports: [

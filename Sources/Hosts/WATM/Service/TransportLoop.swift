@@ -77,7 +77,8 @@ import WasmdGuests
                 var sockets = sockets(socket, only, [], connection)
                 if connection.service.role == .listen {
                     (sockets.peer, sockets.clear, sockets.connect) = (socket, nil, nil)
-                    sockets.clear = try await connectInClear(for: connection.service, only.transport)
+                    sockets.clear = try await connectInClear(
+                        for: connection.service, only.transport)
                 }
                 return await only.run(sockets)
             }

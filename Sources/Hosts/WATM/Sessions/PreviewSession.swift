@@ -56,7 +56,7 @@ extension TransportSession {
         let (own, guestsEnd) = MemorySocket.makePair(on: guests)
         defer { own.close() }
         guard let number = guest.push(guestsEnd) else { return .limit("descriptors") }
-        _ = try await call(instance, name("set_inbound"), [.i32(number)])
+        try await setInbound(instance, guest, number, guestsEnd)
         do {
             _ = try await call(instance, name("dial"), [])
         } catch {
@@ -93,6 +93,22 @@ extension TransportSession {
                     forAnyOf: [(clear.changes, turns.0), (remote.changes, turns.1)])
             }
         }
+    }
+
+    /// Gives the guest the side in clear: one descriptor, or one to read from and one to write to.
+    private func setInbound(
+        _ instance: Instance, _ guest: TransportGuest, _ number: Int32, _ socket: MemorySocket
+    ) async throws {
+        let function = name("set_inbound")
+        guard let count = instance.function(function)?.type.parameters.count, count == 2 else {
+            _ = try await call(instance, function, [.i32(number)])
+            return
+        }
+        // Both are the same connection: it ends when the guest has closed both.
+        guard let writer = guest.push(socket) else {
+            throw TransportOutcome.Fault.outcome(.limit("descriptors"))
+        }
+        _ = try await call(instance, function, [.i32(number), .i32(writer)])
     }
 
     private func count(_ execution: Execution) async throws -> Int64 {

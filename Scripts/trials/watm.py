@@ -1,0 +1,195 @@
+"""What the trials of transports share: a transport with a process of its own, peers, random bytes."""
+
+import json
+import os
+import random
+import select
+import socket
+import subprocess
+import threading
+import time
+
+from harness import check, program
+
+# Copies both ways, in all three roles, as the published transports do: it waits for three descriptors
+# with poll_oneoff, and reads 16 KiB at a time. @WORKER@ comes before that.
+COPIER = r"""(module
+  (import "env" "host_dial" (func $host_dial (result i32)))
+  (import "env" "host_accept" (func $host_accept (result i32)))
+  (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_read" (func $read (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_fdstat_set_flags" (func $flags (param i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "poll_oneoff" (func $poll (param i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 2)
+  (global $one (mut i32) (i32.const -1))
+  (global $two (mut i32) (i32.const -1))
+  (global $cancel (mut i32) (i32.const -1))
+  (func $subscribe (param $at i32) (param $fd i32)
+    (i32.store8 offset=8 (local.get $at) (i32.const 1))
+    (i32.store offset=16 (local.get $at) (local.get $fd))
+    (drop (call $flags (local.get $fd) (i32.const 4))))
+  (func $copy (param $from i32) (param $to i32) (result i32) (local $errno i32)
+    (i32.store (i32.const 600) (i32.const 65536))
+    (i32.store (i32.const 604) (i32.const 16384))
+    (local.set $errno (call $read (local.get $from) (i32.const 600) (i32.const 1) (i32.const 608)))
+    (if (i32.eq (local.get $errno) (i32.const 6)) (then (return (i32.const 1))))
+    (if (local.get $errno) (then (return (i32.const 0))))
+    (if (i32.eqz (i32.load (i32.const 608))) (then (return (i32.const 0))))
+    (i32.store (i32.const 604) (i32.load (i32.const 608)))
+    (i32.eqz (call $write (local.get $to) (i32.const 600) (i32.const 1) (i32.const 612))))
+  (func (export "_water_v0"))
+  (func (export "_water_init") (result i32) (i32.const 0))
+  (func (export "_water_dial") (param i32) (result i32)
+    (global.set $one (local.get 0)) (global.set $two (call $host_dial)) (global.get $two))
+  (func (export "_water_accept") (param i32) (result i32)
+    (global.set $one (local.get 0)) (global.set $two (call $host_accept)) (global.get $two))
+  (func (export "_water_associate") (result i32)
+    (global.set $one (call $host_accept)) (global.set $two (call $host_dial))
+    (select (global.get $two) (i32.const 0) (i32.lt_s (global.get $two) (i32.const 0))))
+  (func (export "_water_cancel_with") (param i32) (result i32)
+    (global.set $cancel (local.get 0)) (i32.const 0))
+  (func (export "_water_worker") (result i32)
+    @WORKER@
+    (call $subscribe (i32.const 0) (global.get $cancel))
+    (call $subscribe (i32.const 48) (global.get $one))
+    (call $subscribe (i32.const 96) (global.get $two))
+    (loop $again
+      (drop (call $poll (i32.const 0) (i32.const 256) (i32.const 3) (i32.const 512)))
+      (if (i32.eqz (call $copy (global.get $one) (global.get $two))) (then (return (i32.const 0))))
+      (if (i32.eqz (call $copy (global.get $two) (global.get $one))) (then (return (i32.const 0))))
+      ;; 6 is EAGAIN: nobody has cancelled it
+      (i32.store (i32.const 600) (i32.const 65536))
+      (i32.store (i32.const 604) (i32.const 1))
+      (br_if $again (i32.eq (i32.const 6)
+        (call $read (global.get $cancel) (i32.const 600) (i32.const 1) (i32.const 608)))))
+    (i32.const -11)))"""
+
+
+def copier(folder, name="copier", worker=""):
+    """The file of a transport."""
+    path = os.path.join(folder, name + ".wat")
+    with open(path, "w") as file:
+        file.write(COPIER.replace("@WORKER@", worker))
+    return path
+
+
+class Transport:
+    """`wasmd watm ROLE` at a port that the system chose."""
+
+    def __init__(self, role, modules, remote, *words):
+        words = [word for module in modules for word in ("--module", module)] + list(words)
+        if remote:
+            words += ["--remote", f"127.0.0.1:{remote}"]
+        self.process = subprocess.Popen(
+            [program(), "watm", role, "--listen", "127.0.0.1:0", "--json", *words],
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        line = self.process.stdout.readline()
+        check(line, role, modules, "does not start")
+        self.port = int(json.loads(line)["address"].split(":")[1])
+        self.events = []
+        self.thread = threading.Thread(target=self.read, daemon=True)
+        self.thread.start()
+
+    def read(self):
+        for line in self.process.stdout:
+            self.events.append(json.loads(line))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                raise
+
+    def status(self, name):
+        with open(f"/proc/{self.process.pid}/status") as file:
+            return next(int(line.split()[1]) for line in file if line.startswith(name + ":"))
+
+    def descriptors(self):
+        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+
+    def connect(self):
+        peer = socket.create_connection(("127.0.0.1", self.port), 20)
+        peer.settimeout(60)
+        return peer
+
+
+class Peer:
+    """A server in a process of its own that gives `change` of each piece back."""
+
+    def __init__(self, is_silent=False):
+        self.listener = socket.create_server(("127.0.0.1", 0), backlog=2048)
+        self.port = self.listener.getsockname()[1]
+        self.process = os.fork()
+        if not self.process:
+            try:
+                self.run(is_silent)
+            finally:
+                os._exit(0)
+        self.listener.close()
+
+    def run(self, is_silent):
+        poller = select.epoll()
+        poller.register(self.listener, select.EPOLLIN)
+        peers = {}
+        while True:
+            for number, _ in poller.poll():
+                if number == self.listener.fileno():
+                    peer, _ = self.listener.accept()
+                    peers[peer.fileno()] = peer
+                    poller.register(peer, select.EPOLLIN)
+                    continue
+                try:
+                    data = peers[number].recv(1 << 16)
+                    if data and not is_silent:
+                        peers[number].sendall(data)
+                except OSError:
+                    data = b""
+                if not data:
+                    poller.unregister(number)
+                    peers.pop(number).close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        os.kill(self.process, 9)
+        os.waitpid(self.process, 0)
+
+
+def there_and_back(port, size, stall, change=lambda data: data, odd=True):
+    """Sends random bytes in odd pieces through a transport to a peer that echoes, reads nothing for a
+    while in the middle, and compares all of them."""
+    data = random.Random(size).randbytes(size)
+    peer = socket.create_connection(("127.0.0.1", port), 20)
+    peer.settimeout(120)
+
+    def write():
+        choose = random.Random(1)
+        position = 0
+        while position < size:
+            end = position + (choose.choice([1, 7, 1000, 16383, 16385, 65537, 300001]) if odd else 16)
+            peer.sendall(data[position:end])
+            position = end
+    writer = threading.Thread(target=write, daemon=True)
+    writer.start()
+    parts = []
+    got = 0
+    has_stalled = not stall
+    while got < size:
+        if not has_stalled and got > size // 4:
+            time.sleep(stall)
+            has_stalled = True
+        piece = peer.recv(1 << 16)
+        if not piece:
+            break
+        parts.append(piece)
+        got += len(piece)
+    peer.close()
+    writer.join(10)
+    check(b"".join(parts) == change(data), f"{got} of {size} bytes came back, or others")

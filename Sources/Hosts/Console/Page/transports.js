@@ -1,0 +1,89 @@
+// Transports and their connections.
+
+import {make, fill, replace, table, size, seconds, count, harmless} from "./dom.js";
+import {json, Failure} from "./api.js";
+import {action, command} from "./parts.js";
+
+/** Updates every two seconds, as long as the view is shown. */
+function repeat(signal, update) {
+  const again = async () => {
+    if (signal.aborted) return;
+    if (!document.hidden) await update().catch(() => {});
+    if (!signal.aborted) setTimeout(again, 2000);
+  };
+  setTimeout(again, 2000);
+}
+
+export async function showAll({place, signal}) {
+  const list = make("div");
+  replace(place, make("h1", {}, "Transports"), list, command("GET", "/admin/transports"));
+  const update = async () => {
+    let all = [];
+    try {
+      all = (await json("GET", "/admin/transports", {signal})).transports;
+    } catch (error) {
+      if (!(error instanceof Failure && error.status === 404)) throw error;
+    }
+    if (!all.length) {
+      replace(list, make("p", {}, "This server carries none: name one by [transports.NAME] in its "
+        + "configuration, or by --transport."));
+      return;
+    }
+    replace(list, table("Transports", [["Name"], ["Role"], ["Modules", "wide"], ["From"], ["To"],
+      ["Open", "number"], ["Accepted", "number"], ["Failed", "number"], ["Refused", "number"],
+      ["Bytes there, back", "number"], ["Oldest", "number"]],
+    all.map(one => [
+      make("a", {href: "#/transports/" + encodeURIComponent(one.name)}, harmless(one.name)),
+      one.role, one.modules.map(part => `${harmless(part.file)} (${part.version})`).join(", "),
+      one.listen.map(harmless).join(", "), one.remote === null ? "–" : harmless(one.remote),
+      count(one.connections), count(one.accepted), count(one.failed), count(one.refused),
+      `${size(one.bytes_forth)}, ${size(one.bytes_back)}`, seconds(one.oldest_seconds)])));
+  };
+  await update();
+  repeat(signal, update);
+}
+
+export async function showOne({place, signal, words: [name]}) {
+  const path = "/admin/transports/" + encodeURIComponent(name);
+  const facts = make("div");
+  const open = make("div");
+  let now = await json("GET", path, {signal});
+  replace(place, make("h1", {}, "Transport ", harmless(name)), facts,
+    make("div", {class: "cards"}, make("section", {class: "card"}, make("h2", {}, "Modules"),
+      make("p", {}, "New connections get the files as they are then; old ones go on."),
+      action("Read again", "POST", path + "/reload", {done: () => update()}))),
+    make("h2", {}, "Open connections"), open, command("GET", path));
+  const see = () => {
+    replace(facts, table("Facts of the transport", [["What"], ["Value", "wide"]], [
+      ["Role", now.role], ["From", now.listen.map(harmless).join(", ")],
+      ["To", now.remote === null ? "the guest chooses" : harmless(now.remote)],
+      ["Modules", now.modules.map(one => `${harmless(one.file)} (${one.version}, `
+        + (one.forked ? "started once" : "started for each connection") + ")").join(", ")],
+      ["Open, at most", `${count(now.connections)}, ${count(now.limit)}`],
+      ["Accepted, ended, failed, refused",
+        [now.accepted, now.ended, now.failed, now.refused].map(count).join(", ")],
+      ["Bytes there, back", `${size(now.bytes_forth)}, ${size(now.bytes_back)}`],
+      ["Replaced", count(now.replacements)]]));
+    replace(open, now.open.length
+      ? table("Open connections", [["Number", "number"], ["Peer", "wide"], ["Age", "number"],
+        ["Start", "number"], ["There", "number"], ["Back", "number"], ["End"]],
+      now.open.map(one => [count(one.number), harmless(one.peer), seconds(one.seconds),
+        seconds(one.start_seconds), size(one.bytes_forth), size(one.bytes_back),
+        make("button", {type: "button", class: "danger", "aria-label": `End ${one.number}`,
+          onclick: async event => {
+            event.target.disabled = true;
+            await json("DELETE", `${path}/connections/${one.number}`).catch(() => {});
+            await update();
+          }}, "End")]))
+      : make("p", {}, "None."));
+    if (now.connections > now.open.length) {
+      fill(open, make("p", {class: "faint"}, `The first ${now.open.length} are shown.`));
+    }
+  };
+  const update = async () => {
+    now = await json("GET", path, {signal});
+    see();
+  };
+  see();
+  repeat(signal, update);
+}
