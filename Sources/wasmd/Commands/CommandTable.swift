@@ -78,7 +78,7 @@ extension Command {
         options: [
             .config, .check, .data, .executor, .executorLegacy, .wess, .wessConfig, .wessLog,
             .console, .supervisor, .supervisorOrchestrator, .cameraImage, .orchestrator,
-            .orchestratorInit, .noMulticast,
+            .orchestratorInit, .othismo, .othismoImage, .noMulticast,
             .insecure, .listen, .dir, .env, .envInherit, .runTimeout, .runMaxMemory,
             .fuel, .maxRequests, .maxWaiting, .maxBody, .trustProxy, .loops, .sandbox,
             .noSandbox, .features, .json, .help,
@@ -493,6 +493,13 @@ extension Option {
         "orchestrator-init", value: "DIR", .folder,
         help: "Add to --orchestrator what the init folder DIR has and it has not: module/*.json, "
             + "device/*.json, deployment/*.json and others, and files")
+    static let othismo = Option(
+        "othismo", value: "ADDR", repeats: true,
+        help: "Serve the sites of --othismo-image at ADDR: its objects answer the requests. May "
+            + "be repeated")
+    static let othismoImage = Option(
+        "othismo-image", value: "IMAGE", .files(["simg"]),
+        help: "The image of --othismo; see 'wasmd help othismo'")
     static let noMulticast = Option(
         "no-mdns",
         help: "Neither advertise --supervisor and --orchestrator in the local network by multicast "

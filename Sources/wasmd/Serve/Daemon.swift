@@ -25,6 +25,12 @@ struct Daemon {
     func run() throws {
         let folder = data.bytes
         let readable = file.folders + (settings.orchestrator.initFolder.map { [$0.bytes] } ?? [])
+        var folders = [(path: folder, isReadOnly: false)]
+        if !settings.othismo.listen.isEmpty, let name = settings.othismo.image {
+            // Its journal is beside it.
+            folders.append((ServedImage.folder(of: ImageFile.path(name)), false))
+        }
+        let writable = folders
         let sandbox: Sandbox? =
             switch settings.common.sandbox {
             case .off: nil
@@ -33,7 +39,7 @@ struct Daemon {
             }
         try ServeSandbox(sandbox, file: data.text) {
             var confinement = Confinement.serving(
-                readable, folders: [(folder, false)], connects: DaemonServices.connect(settings))
+                readable, folders: writable, connects: DaemonServices.connect(settings))
             if let port = settings.common.traces?.port, !DaemonServices.connect(settings) {
                 // The collector of traces is the only server that it speaks to.
                 confinement.landlock.connectPorts = [port]
@@ -150,6 +156,7 @@ struct Daemon {
             }
             let grace = control.settings.common.grace
             await stop(servers, grace, loop)
+            services.finish()
             await operations.finish(on: loop)
         }
     }
@@ -233,7 +240,7 @@ struct Daemon {
         case .legacy: [QuerySurface(executor, isAlone: true)]
         case .wess: [WessSurface(executor, observer: log)]
         case .console: [ModuleSurface(executor)]
-        case .orchestrator, .supervisor: services.surfaces(personality)
+        case .orchestrator, .supervisor, .othismo: services.surfaces(personality)
         }
     }
 }

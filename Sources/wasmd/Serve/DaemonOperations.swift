@@ -167,7 +167,7 @@ final class DaemonOperations: Sendable {
             all: [
                 HealthSurface.make(readiness, metrics) { document }, AdminSurface.make(house),
                 CodeSurface.make(executor), try ConsoleSurface(),
-            ],
+            ] + services.adminSurfaces,
             isOnConsole: opened.bound.contains { $0.personality == .console })
     }
 

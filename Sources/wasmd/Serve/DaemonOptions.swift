@@ -48,8 +48,9 @@ struct DaemonOptions: Sendable {
         let console = try addresses(.console)
         let supervisor = try addresses(.supervisor)
         let orchestrator = try addresses(.orchestrator)
+        let othismo = try addresses(.othismo)
         if !executor.isEmpty || legacy != nil || wess != nil || console != nil
-            || supervisor != nil || orchestrator != nil
+            || supervisor != nil || orchestrator != nil || othismo != nil
         {
             changes.append { settings in
                 settings.executor.listen = executor
@@ -59,11 +60,13 @@ struct DaemonOptions: Sendable {
                 settings.console.listen = console ?? []
                 settings.supervisor.listen = supervisor ?? []
                 settings.orchestrator.listen = orchestrator ?? []
+                settings.othismo.listen = othismo ?? []
             }
         }
         set(arguments.word(of: .data)) { $0.common.data = $1.bytes }
         set(arguments.word(of: .wessLog)) { $0.wess.log = $1 }
         set(arguments.word(of: .cameraImage)) { $0.supervisor.image = $1 }
+        set(arguments.word(of: .othismoImage)) { $0.othismo.image = $1 }
         set(arguments.word(of: .orchestratorInit)) { $0.orchestrator.initFolder = $1 }
         set(
             try arguments.read(

@@ -25,6 +25,8 @@ protocol OpenService: Sendable {
     var personality: DaemonSettings.Personality { get }
     /// For its listeners, in the order in which they are asked.
     var surfaces: [any Surface] { get }
+    /// What operators see of it, beside the admin interface.
+    var adminSurfaces: [any Surface] { get }
     /// Its operations, for the document of the interface.
     var api: APITable { get }
     /// What the status of the server says about it.
@@ -37,10 +39,14 @@ protocol OpenService: Sendable {
     func start(on loop: EventLoop) async throws
     /// Advertises itself in the local network and looks for others. On the loop of the discovery.
     func join(_ discovery: LocalDiscovery)
+    /// Ends what it does by itself. Its listeners do not serve any more.
+    func finish()
 }
 
 extension OpenService {
     var status: Document.Member? { nil }
+    var adminSurfaces: [any Surface] { [] }
+    func finish() {}
     func follow(_ settings: DaemonSettings) {}
 }
 
@@ -56,6 +62,7 @@ struct DaemonServices: Sendable {
         var all: [any DaemonService] = []
         if let service = OrchestratorService(settings, listeners) { all.append(service) }
         if let service = try SupervisorService(settings, listeners) { all.append(service) }
+        if let service = try OthismoService(settings, listeners) { all.append(service) }
         self.all = all
         discovery = DiscoveryService(settings)
     }
@@ -78,6 +85,7 @@ struct OpenServices: Sendable {
     fileprivate let discovery: DiscoveryService?
 
     var apis: [APITable] { all.map(\.api) }
+    var adminSurfaces: [any Surface] { all.flatMap(\.adminSurfaces) }
     var status: [Document.Member] { all.compactMap(\.status) }
 
     func watch(_ metrics: MetricRegistry) { for service in all { service.watch(metrics) } }
@@ -92,6 +100,9 @@ struct OpenServices: Sendable {
         for service in all { try await service.start(on: loop) }
         discovery?.start(all, on: loop)
     }
+
+    /// To be called when no listener serves any more.
+    func finish() { for service in all { service.finish() } }
 
     /// Tells others that the server ends.
     func sayGoodbye() { discovery?.stop() }

@@ -13,13 +13,14 @@ struct DaemonSettings: Sendable, Equatable {
     var supervisor = SupervisorSection()
     var discovery = DiscoverySection()
     var orchestrator = OrchestratorSection()
+    var othismo = OthismoSection()
 
     /// What may be served on an address.
     enum Personality: String, CaseIterable, Sendable {
-        case executor, legacy, wess, console, supervisor, orchestrator
+        case executor, legacy, wess, console, supervisor, orchestrator, othismo
 
         /// Whether whoever reaches it can make the server run code.
-        var takesCode: Bool { true }
+        var takesCode: Bool { self != .othismo }
 
         /// The setting that has its addresses.
         var setting: String {
@@ -30,6 +31,7 @@ struct DaemonSettings: Sendable, Equatable {
             case .console: "console.listen"
             case .supervisor: "supervisor.listen"
             case .orchestrator: "orchestrator.listen"
+            case .othismo: "othismo.listen"
             }
         }
     }
@@ -44,7 +46,7 @@ struct DaemonSettings: Sendable, Equatable {
         let all: [(Personality, [SocketAddress])] = [
             (.executor, executor.listen), (.legacy, executor.legacy), (.wess, wess.listen),
             (.console, console.listen), (.supervisor, supervisor.listen),
-            (.orchestrator, orchestrator.listen),
+            (.orchestrator, orchestrator.listen), (.othismo, othismo.listen),
         ]
         return all.flatMap { personality, addresses in
             addresses.map { Listener(personality: personality, address: $0) }
@@ -57,7 +59,7 @@ struct DaemonSettings: Sendable, Equatable {
     /// All settings, for comparing.
     var facts: [SettingFact] {
         common.facts + executor.facts + wess.facts + console.facts + supervisor.facts
-            + discovery.facts + orchestrator.facts
+            + discovery.facts + orchestrator.facts + othismo.facts
     }
 
     /// Reads a file; reading none yields the defaults and what variables say.
@@ -87,6 +89,7 @@ struct DaemonSettings: Sendable, Equatable {
         settings.console = ConsoleSection(file.root.table("console"))
         settings.supervisor = SupervisorSection(file.root.table("supervisor"))
         settings.orchestrator = OrchestratorSection(file.root.table("orchestrator"))
+        settings.othismo = OthismoSection(file.root.table("othismo"))
         settings.discovery = DiscoverySection(file.root.table("discovery"))
         return (settings, file.finish(), file.unknownVariables, source)
     }
@@ -97,6 +100,12 @@ struct DaemonSettings: Sendable, Equatable {
     func conflicts(_ place: (String) -> DocumentPlace?) -> [SettingsProblem] {
         var problems: [SettingsProblem] = []
         var seen: [SocketAddress] = []
+        if !othismo.listen.isEmpty, othismo.image == nil {
+            problems.append(
+                SettingsProblem(
+                    path: "othismo.listen", place: place("othismo.listen"),
+                    text: "needs 'image', the file to serve (--othismo-image)"))
+        }
         for listener in namedListeners {
             let address = listener.address
             if seen.contains(address), address.port != 0 {

@@ -28,7 +28,7 @@ extension SiteHandler {
             sending.cancel()
             var members: [Document.Member] = [.init("socket", .string(name))]
             if let code = socket.closeCode {
-                members.append(.init("code", .integer32(Int32(code.code))))
+                members.append(.init("code", .integer32(Int32(clamping: code.code))))
             }
             server.post(message(SocketTable.prefix + "closed", members, place, handler))
         }
