@@ -356,6 +356,14 @@ let package = Package(
         .testTarget(
             name: "ImagesTests", dependencies: ["WasmSystem", "WasmdImages", "image-probe"],
             path: "Tests/ImagesTests"),
+        // A process that runs the instances of an image, to be killed and measured.
+        .executableTarget(
+            name: "othismo-probe",
+            dependencies: [
+                "WasmDecoder", "WasmInterpreter", "WasmSystem", "WasmdDocuments", "WasmdImages",
+                "WasmdOthismo",
+            ],
+            path: "Tests/OthismoProbe", swiftSettings: [.strictMemorySafety()]),
         .testTarget(
             name: "DocumentsTests", dependencies: ["WasmdDocuments"],
             path: "Tests/DocumentsTests"),

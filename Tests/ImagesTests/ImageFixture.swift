@@ -40,17 +40,22 @@ struct Contents: Equatable {
 enum Fixture {
     static let name = bytes("/x.simg")
 
-    static func options(pageSize: Int = 512, cachePages: Int = 1000) -> Image.Options {
+    static func options(
+        pageSize: Int = 512, cachePages: Int = 1000, gathers: Bool = false
+    ) -> Image.Options {
         var options = Image.Options()
+        options.hasSettler = false
+        options.gatherTime = gathers ? 10_000_000_000 : 0
         options.pageSize = pageSize
         options.cacheBytes = cachePages * pageSize
         return options
     }
 
     static func create(
-        _ disk: MemoryDisk, pageSize: Int = 512, cachePages: Int = 1000
+        _ disk: MemoryDisk, pageSize: Int = 512, cachePages: Int = 1000, gathers: Bool = false
     ) throws -> Image {
-        try Image.create(name, options(pageSize: pageSize, cachePages: cachePages), disk)
+        try Image.create(
+            name, options(pageSize: pageSize, cachePages: cachePages, gathers: gathers), disk)
     }
 
     static func open(_ disk: MemoryDisk, pageSize: Int = 512) throws -> Image {

@@ -30,15 +30,18 @@ struct PowerCutTests {
         }
     }
 
-    private func history(cachePages: Int) throws -> (events: [DiskEvent], states: [Contents]) {
+    private func history(
+        cachePages: Int, gathers: Bool
+    ) throws -> (events: [DiskEvent], states: [Contents]) {
         let disk = MemoryDisk()
-        let image = try Fixture.create(disk, cachePages: cachePages)
+        let image = try Fixture.create(disk, cachePages: cachePages, gathers: gathers)
         disk.note(.acknowledged(0))
         var states = [try Contents(image)]
         for index in 1...14 {
             try image.write { (transaction) throws(ImageError) in try change(transaction, index) }
             disk.note(.acknowledged(index))
             states.append(try Contents(image))
+            if index % 5 == 0 { try image.settle() }
             if index == 9 {
                 // What is undone is nowhere.
                 #expect(throws: ImageError.exhausted) {
@@ -56,8 +59,10 @@ struct PowerCutTests {
         return (disk.events, states)
     }
 
-    @Test(arguments: [16, 1000]) func everyMoment(cachePages: Int) throws {
-        let (events, states) = try history(cachePages: cachePages)
+    @Test(arguments: [16, 60, 1000], [false, true]) func everyMoment(
+        cachePages: Int, gathers: Bool
+    ) throws {
+        let (events, states) = try history(cachePages: cachePages, gathers: gathers)
         var cut = PowerCut()
         var acknowledged: Int?
         var random = Randomness(7)
@@ -77,6 +82,7 @@ struct PowerCutTests {
                     continue
                 }
                 if state.content("/x.simg-journal")?.first ?? 0 != 0 { restored += 1 }
+                if state.content("/x.simg-wal")?.first ?? 0 != 0 { restored += 1 }
                 let disk = MemoryDisk(state)
                 let image = try Fixture.open(disk)
                 let contents = try Contents(image)

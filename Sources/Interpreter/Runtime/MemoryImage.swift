@@ -64,7 +64,8 @@ final class MemoryImage: Sendable {
 
     /// Copies the current bytes of a memory.
     convenience init(
-        of record: MemoryRecord, pool: ReservationPool, account: ResourceAccount? = nil
+        of record: MemoryRecord, pool: ReservationPool, usesFile: Bool = true,
+        account: ResourceAccount? = nil
     ) throws(ResourceError) {
         let byteCount = Int(bitPattern: record.byteCount)
         let base = UnsafeRawPointer(record.base)
@@ -73,7 +74,8 @@ final class MemoryImage: Sendable {
             UnsafeRawBufferPointer(start: base + run.lowerBound, count: run.count)
         }
         try self.init(
-            byteCount: byteCount, runs: runs, pool: pool, bytes: bytes, account: account)
+            byteCount: byteCount, runs: runs, pool: pool, bytes: bytes, usesFile: usesFile,
+            account: account)
     }
 
     deinit {

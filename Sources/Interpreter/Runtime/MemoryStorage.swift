@@ -156,9 +156,9 @@ final class MemoryStorage {
 
     /// Copies the current bytes. The memory must not be a shared one.
     func makeImage(
-        pool: ReservationPool, account: ResourceAccount? = nil
+        pool: ReservationPool, usesFile: Bool = true, account: ResourceAccount? = nil
     ) throws(ResourceError) -> MemoryImage {
-        try MemoryImage(of: record.pointee, pool: pool, account: account)
+        try MemoryImage(of: record.pointee, pool: pool, usesFile: usesFile, account: account)
     }
 
     /// Commits what an image needs, and charges it. Either `restore` or `settle` must follow.

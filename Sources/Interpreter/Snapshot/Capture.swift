@@ -8,6 +8,8 @@ import WasmValidator
 struct Capture: ~Copyable {
     private let instance: InstanceStorage
     private let types: TypeRegistry
+    /// Whether memories may begin as the state's and share its pages.
+    private let sharesPages: Bool
     /// Indices of imported functions by the address of their record.
     private let importedFunctions: [UInt64: Int]
     /// Indices of the module's types by number; the first of equal ones.
@@ -20,8 +22,9 @@ struct Capture: ~Copyable {
     /// What was charged so far of what will be a `SavedState.Charge`.
     private var holding: ResourceHolding
 
-    init(_ instance: InstanceStorage) {
+    init(_ instance: InstanceStorage, sharesPages: Bool = true) {
         self.instance = instance
+        self.sharesPages = sharesPages
         holding = ResourceHolding(instance.store.account)
         let module = instance.module
         types = module.engine.types
@@ -61,7 +64,7 @@ struct Capture: ~Copyable {
         do throws(ResourceError) {
             let store = instance.store
             return try memory.makeImage(
-                pool: store.engine.reservations, account: store.account)
+                pool: store.engine.reservations, usesFile: sharesPages, account: store.account)
         } catch {
             throw .resource(error)
         }

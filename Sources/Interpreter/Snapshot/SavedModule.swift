@@ -94,7 +94,9 @@ extension Instance {
         try ModuleSaving.check(module)
         let snapshot: Snapshot
         do throws(SnapshotError) {
-            snapshot = try self.snapshot()
+            // Nothing is made from it, so its pages need no file.
+            snapshot = Snapshot(
+                module: module, state: try Capture(storage, sharesPages: false).state())
         } catch {
             throw .snapshot(error)
         }

@@ -87,6 +87,7 @@ enum OthismoFailure: Error {
         case .full(let error): return "there is no room to write the image: \(error.text)"
         case .failedSync(let error): return "the disk did not write the image: \(error.text)"
         case .system(let error, let operation): return "\(operation.rawValue): \(error.text)"
+        case .changed: return "another program changed the image meanwhile; try again"
         case .closed: return "the image is closed"
         case .tooLarge(let count): return "a value of \(counted(count, "byte")) is too large"
         case .outOfRange: return "a range is outside of an object"

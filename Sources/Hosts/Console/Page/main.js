@@ -8,6 +8,7 @@ import * as module from "./module.js";
 import * as code from "./code.js";
 import * as runs from "./runs.js";
 import * as logs from "./logs.js";
+import * as objects from "./objects.js";
 import * as server from "./server.js";
 
 const routes = [
@@ -15,7 +16,8 @@ const routes = [
   [/^\/modules\/([^/]+)\/functions$/, code.showAll],
   [/^\/modules\/([^/]+)\/functions\/(\d+)$/, code.showOne],
   [/^\/runs$/, runs.showAll], [/^\/runs\/([^/]+)$/, runs.showOne], [/^\/logs$/, logs.show],
-  [/^\/server$/, server.show],
+  [/^\/server$/, server.show], [/^\/objects$/, objects.show],
+  [/^\/objects\/([^/]+)$/, objects.showOne],
 ];
 
 const main = document.getElementById("main");
@@ -87,4 +89,5 @@ document.getElementById("sign-in").addEventListener("click", () => {
   main.querySelector("input").focus();
 });
 addEventListener("hashchange", () => show());
+objects.announce(document.getElementById("objects"));
 show({isFirst: true});

@@ -112,6 +112,7 @@ extension Image {
             try loadTables()
             for job in jobs { outcomes.append(try run(job, isAlone: jobs.count == 1)) }
             try pager.commit()
+            scheduleSettling()
             return outcomes
         } catch {
             try? pager.rollBack()

@@ -25,6 +25,12 @@ public final class Image: @unchecked Sendable {
         public var patience: UInt64 = 5_000_000_000
         /// Memory for pages, in bytes. Transactions that change more write early.
         public var cacheBytes = 16 << 20
+        /// How long to gather commits in a log under the exclusive lock before others may use the
+        /// file again, in nanoseconds; 0 for not at all. The lock is released 5 ms after the last
+        /// commit.
+        public var gatherTime: UInt64 = 400_000_000
+        /// Whether a thread ends that in time; otherwise `settle` does.
+        var hasSettler = true
         /// The page size of a new file: a power of 2 from 512 to 65,536.
         public var pageSize = 4096
 
@@ -40,6 +46,8 @@ public final class Image: @unchecked Sendable {
     // Used only by the thread whose turn it is.
     let pager: Pager
     var tables: ImageTables?
+    var isSettling = false
+    let options: Options
 
     /// Opens an image. Restores it if another process ended in a transaction.
     ///
@@ -53,6 +61,7 @@ public final class Image: @unchecked Sendable {
     init(path: [UInt8], _ options: Options, _ files: any FileLayer) throws(ImageError) {
         guard let resolved = files.resolved(path) else { throw .noImage(path: path) }
         self.path = resolved
+        self.options = options
         let descriptor: Int32
         do throws(SystemError) {
             descriptor = try files.open(
@@ -111,6 +120,8 @@ public final class Image: @unchecked Sendable {
             throw error
         }
         do throws(ImageError) {
+            var options = options
+            options.gatherTime = 0
             let pager = try Pager(
                 files, resolved: files.resolved(path) ?? path, descriptor: descriptor, options)
             try pager.begin(writing: true)
@@ -131,6 +142,13 @@ public final class Image: @unchecked Sendable {
             pager.close()
             tables = nil
         }
+    }
+
+    /// Moves gathered commits from the log into the database and lets others use the file.
+    ///
+    /// - Throws: `full` and others if that is not possible now; the commits stay durable.
+    public func settle() throws(ImageError) {
+        try withTurn { () throws(ImageError) in try pager.endGathering() }
     }
 
     /// Checks the whole file: each page is used once, trees are in order, and indexes have the

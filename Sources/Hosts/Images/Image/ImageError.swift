@@ -25,6 +25,8 @@ public enum ImageError: Error, Hashable, Sendable {
     case failedSync(SystemError)
     /// The system refused a call on a file.
     case system(SystemError, Operation)
+    /// Another program changed the image after what a change is based on was read.
+    case changed
     /// `close` was called, or a transaction is used after its end.
     case closed
     /// The namespace has an object at this path.

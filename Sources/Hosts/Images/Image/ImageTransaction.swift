@@ -190,7 +190,7 @@ public final class ImageTransaction: ImageView {
             // The part in the cell stays where it is in its page.
             let place = local.startIndex + start
             let new = bytes.prefix(here)
-            if local[place..<(place + here)] != new {
+            if !local[place..<(place + here)].hasSameBytes(as: new) {
                 try pager.updatePage(row.payload.page) { (page) throws(ImageError) in
                     guard place + here <= page.count else {
                         throw .damaged(.init(page: row.payload.page, .cell))

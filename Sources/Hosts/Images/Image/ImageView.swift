@@ -13,6 +13,10 @@ public class ImageView {
         return tables
     }
 
+    /// A number that changes when another program has changed the image, in the life of an `Image`;
+    /// it may change without that.
+    public var revision: UInt64 { pager.revision }
+
     // MARK: Objects
 
     /// The object at a path, compared byte by byte; nil if there is none. Two lookups in trees.

@@ -26,6 +26,9 @@ struct PageCache {
         return slots[place].bytes
     }
 
+    /// The same for a use that does not count.
+    func peek(_ number: UInt32) -> [UInt8]? { places[number].map { slots[$0].bytes } }
+
     /// Adds a page, or replaces it.
     mutating func set(_ number: UInt32, _ bytes: [UInt8], isDirty: Bool) {
         if let place = places[number] {
@@ -77,11 +80,13 @@ struct PageCache {
         return slots.lazy.filter(\.isDirty).map(\.number).sorted()
     }
 
-    /// The changed pages are in the file now.
-    mutating func markClean() {
+    /// Those of the changed pages are in the file now.
+    mutating func markClean(_ isClean: (UInt32) -> Bool = { _ in true }) {
         guard dirtyCount > 0 else { return }
-        for index in slots.indices { slots[index].isDirty = false }
-        dirtyCount = 0
+        for index in slots.indices where slots[index].isDirty && isClean(slots[index].number) {
+            slots[index].isDirty = false
+            dirtyCount -= 1
+        }
     }
 
     mutating func removeAll() {

@@ -8,10 +8,14 @@ extension Pager {
     func commit() throws(ImageError) {
         guard state == .writing else { throw .closed }
         savepoint = nil
-        guard journal != nil || pageCount != originalCount || hasWrittenEarly else {
-            endReading()
-            return
+        let isChanged =
+            journal != nil || pageCount != originalCount || hasWrittenEarly
+            || undo?.pages.isEmpty == false
+        guard isChanged else {
+            undo = nil
+            return endReading()
         }
+        if undo != nil || logWriter == nil && mayGather { return try commitToLog() }
         do throws(ImageError) {
             try countChange()
             try writeChanges()
@@ -29,13 +33,18 @@ extension Pager {
         }
         journal.close()
         self.journal = nil
-        headerBytes = cache.bytes(1).map { Array($0.prefix(DatabaseHeader.size)) } ?? []
-        if let header = try? DatabaseHeader(headerBytes) { self.header = header }
+        noteHeader()
         endReading()
     }
 
+    /// The pages in memory are those of the header that was committed.
+    func noteHeader() {
+        headerBytes = cache.bytes(1).map { Array($0.prefix(DatabaseHeader.size)) } ?? []
+        if let header = try? DatabaseHeader(headerBytes) { self.header = header }
+    }
+
     /// Sets the fields of the header by which others see that the file changed.
-    private func countChange() throws(ImageError) {
+    func countChange() throws(ImageError) {
         let count = pageCount
         try updatePage(1) { (page) throws(ImageError) in
             let damage = ImageError.Damage(page: 1, .header)
@@ -90,6 +99,7 @@ extension Pager {
     func rollBack() throws(ImageError) {
         guard state == .writing else { return }
         savepoint = nil
+        if rollBackGathered() { return }
         defer {
             journal?.close()
             journal = nil
@@ -115,8 +125,10 @@ extension Pager {
     }
 
     /// Ends all use of the file: its content on the disk is not known.
-    private func fail(_ error: SystemError) {
+    func fail(_ error: SystemError) {
         failure = failure ?? .failedSync(error)
+        logWriter?.close()
+        (logWriter, undo) = (nil, nil)
         journal?.close()
         journal = nil
         if let log { files.close(log.descriptor) }
@@ -132,6 +144,16 @@ extension Pager {
         guard let descriptor else { return }
         if state == .writing { try? rollBack() }
         if state == .reading { endReading() }
+        if logWriter != nil, (try? endGathering()) == nil {
+            // The next process recovers the log.
+            logWriter?.close()
+            logWriter = nil
+            releaseLocks()
+            if self.descriptor != nil { files.close(descriptor) }
+            self.descriptor = nil
+            cache.removeAll()
+            return
+        }
         if !options.isReadOnly, (try? begin(writing: true)) != nil {
             if let file = try? files.open(journalPath, [.readOnly], permissions: 0) {
                 let isHot = (try? JournalReader(files, file).isHot) ?? true

@@ -58,6 +58,7 @@ extension Pager {
     func begin(writing: Bool) throws(ImageError) {
         if writing, options.isReadOnly { throw .readOnly }
         guard state == .idle else { throw .busy }
+        if try beginGathered(writing: writing) { return }
         let deadline = deadline()
         var attempt = 0
         while try !tryBegin(writing, deadline) { try pause(&attempt, until: deadline) }
@@ -115,6 +116,7 @@ extension Pager {
         if bytes != headerBytes || log != nil {
             cache.removeAll()
             headerBytes = []
+            revision &+= 1
             header = try DatabaseHeader(bytes)
             cache.limit = max(options.cacheBytes / header.pageSize, 16)
         }
@@ -266,7 +268,7 @@ extension Pager {
         if let log { files.close(log.descriptor) }
         (log, logState) = (nil, nil)
         state = .idle
-        releaseLocks()
+        if logWriter == nil { releaseLocks() }
     }
 
     /// Size and header of the log, by which it can be seen whether it changed.

@@ -18,6 +18,8 @@ final class Pager {
     var header: DatabaseHeader
     /// Bytes of the header of which the pages in memory are.
     var headerBytes: [UInt8] = []
+    /// How often the pages in memory were found to be old.
+    var revision: UInt64 = 0
     var cache: PageCache
     /// Pages of the database in this transaction.
     var pageCount: UInt32 = 0
@@ -38,6 +40,14 @@ final class Pager {
     var log: WriteAheadLog?
     /// What the log of a database in WAL mode was when that transaction began.
     var logState: [UInt8]?
+    /// Commits that are not in the database yet; the exclusive lock is kept while there is one.
+    var logWriter: LogWriter?
+    /// Pages as they were before a transaction under that lock.
+    var undo: Savepoint?
+    /// When the log began, when it had its last commit, and when there may be another one.
+    var gatherStart: UInt64 = 0
+    var lastCommit: UInt64 = 0
+    var gatherAfter: UInt64 = 0
     /// Why nothing can be done any more.
     var failure: ImageError?
 
@@ -62,7 +72,10 @@ final class Pager {
         cache = PageCache(limit: options.cacheBytes / 4096)
     }
 
-    deinit { if let descriptor { files.close(descriptor) } }
+    deinit {
+        logWriter?.close()
+        if let descriptor { files.close(descriptor) }
+    }
 
     var usable: Int { header.usable }
     var pageSize: Int { header.pageSize }
@@ -124,6 +137,7 @@ final class Pager {
 
     private func makeRoom() throws(ImageError) {
         if cache.hasRoom { return }
+        if undo != nil { try endGathering() }
         try writeEarly()
     }
 
@@ -150,7 +164,12 @@ final class Pager {
     private func prepareChange(_ number: UInt32) throws(ImageError) {
         guard state == .writing else { throw .readOnly }
         try checkNumber(number)
-        if number <= originalCount, journal?.contains(number) != true {
+        if let undo {
+            if number <= undo.pageCount, undo.pages[number] == nil {
+                let bytes = try page(number)
+                self.undo?.pages[number] = bytes
+            }
+        } else if number <= originalCount, journal?.contains(number) != true {
             let bytes = try page(number)
             if journal == nil { try openJournal() }
             try system(.journal) { () throws(SystemError) in try journal?.add(number, bytes) }

@@ -142,7 +142,7 @@ extension Pager {
                 let new = bytes[
                     (bytes.startIndex + low - offset)..<(bytes.startIndex + high - offset)]
                 let place = (4 + low - start)..<(4 + high - start)
-                if page[place] != new {
+                if !page[place].hasSameBytes(as: new) {
                     try updatePage(number) { (page) throws(ImageError) in
                         page.replaceSubrange(place, with: new)
                     }

@@ -8,6 +8,31 @@ extension Exchange {
     /// - Returns: what left the image.
     /// - Throws: `ImageError`; nothing since the last commit has happened then.
     public func runBatch() throws(ImageError) -> [Output] {
+        for _ in 0..<Self.mostAttempts {
+            do throws(ImageError) {
+                return try attemptBatch()
+            } catch {
+                // All of it is done again with what the other program wrote.
+                guard error == .changed else { throw error }
+            }
+        }
+        throw .busy
+    }
+
+    private static let mostAttempts = 16
+
+    /// Forgets what is in memory if another program changed the store.
+    private func refresh() throws(ImageError) {
+        let now = try store.revision()
+        guard now != revision else { return }
+        revision = now
+        live = [:]
+        try namespace.reload()
+        try readQueue()
+    }
+
+    private func attemptBatch() throws(ImageError) -> [Output] {
+        try refresh()
         let end = ContinuousClock.now + options.batchTime
         var count = 0
         while !queue.isEmpty, count < options.batchDeliveries {
@@ -32,6 +57,7 @@ extension Exchange {
                 let failure = error as? DeliveryFailure
                 try drop(failure?.error ?? .refused("\(error)"))
             }
+            if deliveredBytes >= options.batchBytes { break }
             if isCareful || (count & 15 == 0 && ContinuousClock.now >= end) { break }
         }
         do {
@@ -70,6 +96,7 @@ extension Exchange {
         queue = committedQueue
         dequeued = []
         outputs = []
+        deliveredBytes = 0
         frames = []
         for path in changed.keys { live[path] = nil }
         changed = [:]
@@ -78,6 +105,7 @@ extension Exchange {
 
     func commit() throws {
         var changes = ObjectChanges()
+        changes.revision = revision
         changes.bindings = namespace.newBindings
         changes.settings = namespace.settingChanges
         var saved: Set<[UInt8]> = []
@@ -111,6 +139,7 @@ extension Exchange {
         released += outputs
         outputs = []
         dequeued = []
+        deliveredBytes = 0
         namespace.committed()
         committedQueue = queue
         sendToSleep()

@@ -11,10 +11,15 @@ extension Exchange {
 
     func deliver(_ message: MessageQueue.Message) throws {
         statistics.deliveries += 1
+        deliveredBytes += message.byteCount
         if let key = message.key { dequeued.append(key) }
         let envelope: Envelope
         do throws(BSONError) {
-            envelope = try Envelope(message.bytes)
+            if let known = message.envelope {
+                envelope = known
+            } else {
+                envelope = try Envelope(message.bytes)
+            }
         } catch {
             // Only another program can have put this into the image.
             try report(.malformed(error), on: Envelope(sendTo: nil), at: message.target)
@@ -68,7 +73,7 @@ extension Exchange {
     /// Calls a guest that is in memory; what goes wrong undoes the batch.
     func call(_ guest: GuestInstance, _ envelope: Envelope, _ bytes: [UInt8]) throws {
         changed[guest.path] = guest
-        guest.sendCount = 0
+        (guest.sendCount, guest.sendBytes) = (0, 0)
         do {
             try guest.deliver(envelope, bytes, deadline: deadline)
         } catch let error as MessageError {

@@ -11,6 +11,10 @@ extension Exchange {
         guard guest.sendCount <= options.sendLimit else {
             throw MessageError.tooManySends(limit: options.sendLimit)
         }
+        guest.sendBytes += bytes.count
+        guard guest.sendBytes <= options.sendBytes else {
+            throw MessageError.tooManyBytes(limit: options.sendBytes)
+        }
         var envelope: Envelope
         do throws(BSONError) {
             envelope = try Envelope(bytes)
@@ -66,10 +70,14 @@ extension Exchange {
         let message = try message(envelope, sender: sender)
         let isLimited =
             message.target != Namespace.root && !namespace.endpoints.contains(message.target)
-        guard !isLimited || queue.count(for: message.target) < options.queueLimit else {
-            return try report(
-                .queueFull(limit: options.queueLimit), on: envelope, at: message.target)
+        if isLimited, let limit = limit(reachedBy: message) {
+            return try report(limit, on: envelope, at: message.target)
         }
+        try append(message)
+    }
+
+    private func append(_ message: MessageQueue.Message) throws {
+        guard hasRoom(for: message) else { throw DeliveryFailure(error: .queueFullOfBytes) }
         queue.append(message)
     }
 
@@ -85,15 +93,14 @@ extension Exchange {
     func report(
         _ error: MessageError, on envelope: Envelope, at path: [UInt8]
     ) throws {
-        if envelope.isError {
-            outputs.append(.console(envelope.document))
-            return
+        var report = envelope
+        if !envelope.isError {
+            if let reply = envelope.reply(error.payload) { return try dispatch(reply, from: path) }
+            report = Envelope(sendTo: nil, payload: error.payload)
         }
-        if let reply = envelope.reply(error.payload) {
-            try dispatch(reply, from: path)
-        } else {
-            outputs.append(
-                .console(Envelope(sendTo: Namespace.root, payload: error.payload).document))
-        }
+        try append(
+            MessageQueue.Message(
+                key: nil, target: Namespace.root, sender: path, bytes: try encoded(report),
+                envelope: report))
     }
 }

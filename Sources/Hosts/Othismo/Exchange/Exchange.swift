@@ -34,9 +34,13 @@ public final class Exchange {
     var changed: [[UInt8]: GuestInstance] = [:]
     /// Synchronous requests that wait, the innermost last.
     var frames: [Frame] = []
+    /// Bytes of messages that were delivered since the last commit.
+    var deliveredBytes = 0
     /// How many deliveries get a commit of their own, because one of them failed.
     var carefulDeliveries = 0
     var deadline: ContinuousClock.Instant?
+    /// The revision of the store that everything in memory is based on.
+    var revision: UInt64 = 0
     /// What the exchange did so far.
     public internal(set) var statistics = Statistics()
 
@@ -63,14 +67,23 @@ public final class Exchange {
         self.store = store
         self.engine = engine
         self.options = options
+        revision = try store.revision()
         namespace = try Namespace(store)
         namespace.endpoints = Set(endpoints)
+        try readQueue()
+    }
+
+    /// Reads the messages that wait in the store. Those from outside that it does not have yet stay.
+    func readQueue() throws(ImageError) {
+        let posted = committedQueue.unsaved
+        queue = MessageQueue()
         for message in try store.messages() {
             queue.append(
                 MessageQueue.Message(
                     key: message.key, target: message.target, sender: message.sender,
                     bytes: message.bytes))
         }
+        for message in posted { queue.append(message) }
         committedQueue = queue
     }
 
@@ -86,11 +99,22 @@ public final class Exchange {
     /// - Throws: `MessageError.queueFull`, `.malformed`; `ImageError`.
     public func post(_ envelope: Envelope) throws {
         let message = try message(envelope, sender: nil)
-        if queue.count(for: message.target) >= options.queueLimit {
-            throw MessageError.queueFull(limit: options.queueLimit)
-        }
+        if let limit = limit(reachedBy: message) { throw limit }
+        guard hasRoom(for: message) else { throw MessageError.queueFullOfBytes }
         queue.append(message)
         committedQueue.append(message)
+    }
+
+    /// The limit of its receiver that a message would break if it waited.
+    func limit(reachedBy message: MessageQueue.Message) -> MessageError? {
+        let load = queue.load(of: message.target)
+        if load.count >= options.queueLimit { return .queueFull(limit: options.queueLimit) }
+        return load.bytes + message.byteCount > options.queueBytes ? .queueFullOfBytes : nil
+    }
+
+    /// Whether a message may wait beside all others.
+    func hasRoom(for message: MessageQueue.Message) -> Bool {
+        queue.byteCount + message.byteCount <= options.waitingBytes
     }
 
     func message(
@@ -104,6 +128,7 @@ public final class Exchange {
         }
         let wanted = envelope.sendTo ?? Namespace.root
         let target = try namespace.resolve(wanted).path ?? wanted
-        return MessageQueue.Message(key: nil, target: target, sender: sender, bytes: bytes)
+        return MessageQueue.Message(
+            key: nil, target: target, sender: sender, bytes: bytes, envelope: envelope)
     }
 }

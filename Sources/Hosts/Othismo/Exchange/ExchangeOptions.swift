@@ -11,8 +11,17 @@ extension Exchange {
         public var batchTime: Duration = .milliseconds(50)
         /// How many messages may wait for one receiver.
         public var queueLimit = 4096
+        /// How many bytes these messages may have together.
+        public var queueBytes = 64 << 20
+        /// How many bytes all messages that wait may have together; a delivery that sends more
+        /// fails.
+        public var waitingBytes = 256 << 20
         /// How many messages a guest may send during one delivery.
         public var sendLimit = 1024
+        /// How many bytes these messages may have together.
+        public var sendBytes = 64 << 20
+        /// After so many bytes of messages no further delivery begins before the next commit.
+        public var batchBytes = 64 << 20
         /// How many instances may wait for each other's answers, one inside of the other.
         public var depthLimit = 32
         /// How many instances stay in memory between commits.

@@ -8,22 +8,37 @@ struct MessageQueue {
         /// Nil for a message from outside.
         var sender: [UInt8]?
         var bytes: [UInt8]
+        /// What the bytes say, if they were made or read before.
+        var envelope: Envelope?
+
+        /// What it counts for in limits: its bytes, and about what else it takes in memory.
+        var byteCount: Int { bytes.count + target.count + 256 }
+    }
+
+    /// What waits for a receiver.
+    struct Load {
+        var count = 0
+        var bytes = 0
     }
 
     private var items: [Message?] = []
     private var head = 0
-    private var counts: [[UInt8]: Int] = [:]
+    private var loads: [[UInt8]: Load] = [:]
     private(set) var count = 0
+    /// What all messages count for.
+    private(set) var byteCount = 0
 
     var isEmpty: Bool { count == 0 }
 
-    /// How many messages wait for a receiver.
-    func count(for target: [UInt8]) -> Int { counts[target] ?? 0 }
+    /// What waits for a receiver.
+    func load(of target: [UInt8]) -> Load { loads[target] ?? Load() }
 
     mutating func append(_ message: Message) {
         items.append(message)
-        counts[message.target, default: 0] += 1
+        loads[message.target, default: Load()].count += 1
+        loads[message.target, default: Load()].bytes += message.byteCount
         count += 1
+        byteCount += message.byteCount
     }
 
     mutating func popFirst() -> Message? {
@@ -45,7 +60,7 @@ struct MessageQueue {
 
     /// The first message for a receiver.
     mutating func popFirst(for target: [UInt8]) -> Message? {
-        guard count(for: target) > 0 else { return nil }
+        guard load(of: target).count > 0 else { return nil }
         for index in head..<items.count {
             guard let message = items[index], message.target == target else { continue }
             items[index] = nil
@@ -57,8 +72,11 @@ struct MessageQueue {
 
     private mutating func removed(_ message: Message) {
         count -= 1
-        let left = count(for: message.target) - 1
-        counts[message.target] = left > 0 ? left : nil
+        byteCount -= message.byteCount
+        var left = load(of: message.target)
+        left.count -= 1
+        left.bytes -= message.byteCount
+        loads[message.target] = left.count > 0 ? left : nil
     }
 
     /// Messages that the image does not have, and a way to note their keys.

@@ -34,7 +34,7 @@ struct Namespace {
     static let service: [UInt8] = Array("/othismo".utf8)
 
     let store: any ObjectStore
-    var endpoints: Set<[UInt8]> = []
+    var endpoints: Set<[UInt8]> = [] { didSet { known.targets = [:] } }
     private(set) var newObjects: [[UInt8]: ObjectChanges.NewObject] = [:]
     private var bindings: [[UInt8]: ImageBinding] = [:]
     private(set) var newBindings: [ImageBinding] = []
@@ -42,6 +42,16 @@ struct Namespace {
     private var newSettings: [[UInt8]: [UInt8]?] = [:]
     /// Advances when a path may have another meaning than before.
     private(set) var version = 0
+    private let known = Known()
+
+    /// What paths were found to mean, until something is added or another program changes the
+    /// store.
+    private final class Known {
+        var targets: [[UInt8]: Target] = [:]
+        static let limit = 10_000
+        /// Longer paths are looked up each time.
+        static let longestPath = 1024
+    }
 
     init(_ store: any ObjectStore) throws(ImageError) {
         self.store = store
@@ -50,6 +60,7 @@ struct Namespace {
 
     /// Forgets what is not committed.
     mutating func reload() throws(ImageError) {
+        known.targets = [:]
         newObjects = [:]
         newBindings = []
         newSettings = [:]
@@ -60,17 +71,21 @@ struct Namespace {
 
     /// What was new is committed.
     mutating func committed() {
+        newSettings = [:]
+        if newObjects.isEmpty, newBindings.isEmpty { return }
+        known.targets = [:]
         newObjects = [:]
         newBindings = []
-        newSettings = [:]
     }
 
     mutating func add(_ object: ObjectChanges.NewObject) {
-        newObjects[object.path] = object
+        known.targets = [:]
         version += 1
+        newObjects[object.path] = object
     }
 
     mutating func add(_ binding: ImageBinding) {
+        known.targets = [:]
         version += 1
         bindings[binding.path] = binding
         newBindings.append(binding)
@@ -100,7 +115,7 @@ struct Namespace {
     ) throws(ImageError) -> [String] {
         // As many more as there are removed.
         let names = try store.settingNames(
-            prefix: prefix, after: last, limit: limit + newSettings.count)
+            prefix: prefix, after: last, limit: max(limit, limit &+ newSettings.count))
         var all = Set(names.map { Array($0.utf8) })
         for (name, value) in newSettings {
             if value == nil {
@@ -121,8 +136,19 @@ struct Namespace {
     private static let mostLinks = 16
 
     /// What a message to this path reaches. Paths mean the same with and without a slash at their
-    /// start; one that is not the beginning of anything is nothing.
+    /// start; one that is not the beginning of anything is nothing. An object's size may be that of
+    /// an earlier moment.
     func resolve(_ path: [UInt8]) throws(ImageError) -> Target {
+        if let target = known.targets[path] { return target }
+        let target = try find(path)
+        if path.count <= Known.longestPath {
+            if known.targets.count >= Known.limit { known.targets = [:] }
+            known.targets[path] = target
+        }
+        return target
+    }
+
+    private func find(_ path: [UInt8]) throws(ImageError) -> Target {
         var path = path
         for _ in 0..<Self.mostLinks {
             if let found = try exact(path) { return found }

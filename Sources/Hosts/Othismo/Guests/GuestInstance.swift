@@ -12,6 +12,7 @@ final class GuestInstance {
     let interface: GuestInterface
     private let instance: Instance
     private let memory: Memory
+    private let functions: GuestFunctions
     private(set) var mark: GuestMark
     /// Whether `_othismo_start` ran.
     private var isStarted: Bool
@@ -19,6 +20,8 @@ final class GuestInstance {
     private(set) var isBusy = false
     /// Messages that it sent during the delivery.
     var sendCount = 0
+    /// Their bytes.
+    var sendBytes = 0
     /// The message that it handles now.
     var current: Envelope?
 
@@ -80,6 +83,8 @@ final class GuestInstance {
         }
         guard let memory else { throw .refused("the module has no memory for messages") }
         self.memory = memory
+        guard let functions = GuestFunctions(interface, instance) else { throw .noInterface }
+        self.functions = functions
         owner.guest = self
     }
 
@@ -144,25 +149,27 @@ final class GuestInstance {
         do {
             if !isStarted {
                 isStarted = true
-                try call(GuestInterface.initialize, optional: true)
-                try call(GuestInterface.start, optional: true)
+                try call(GuestInterface.initialize)
+                try call(GuestInterface.start)
             }
-            switch interface {
-            case .first:
-                try place(bytes, at: call(GuestInterface.prepareInbox, bytes.count))
-                try call(GuestInterface.inboxReceived)
-            case .second:
-                let address = try call(GuestInterface.allocate, bytes.count)
+            // A message has at most `Envelope.maximumBytes`.
+            let count = UInt32(truncatingIfNeeded: bytes.count)
+            switch functions {
+            case .first(let prepare, let received):
+                try place(bytes, at: prepare(count))
+                try received()
+            case .second(let allocate, let received, let run):
+                let address = try allocate(count)
                 try place(bytes, at: address)
-                try call(GuestInterface.received, Int(address))
-                try call(GuestInterface.run, optional: true)
-            case .third:
+                try received(address)
+                _ = try run?.callSynchronously()
+            case .third(let allocate, let run):
                 let handle = mark.nextHandle()
                 let request = mark.take(envelope.responseID)
-                let address = try call(
-                    GuestInterface.allocate, Int(handle), bytes.count, Int(request))
+                let address = try allocate(
+                    UInt32(truncatingIfNeeded: handle), count, UInt32(truncatingIfNeeded: request))
                 try place(bytes, at: address)
-                try call(GuestInterface.run)
+                try run()
             }
         } catch {
             throw Self.isOwn(error) ? error : Self.failure(error)
@@ -176,7 +183,8 @@ final class GuestInstance {
 
     /// The inbox gets the answer to a message that the guest is sending.
     func answer(_ bytes: [UInt8]) throws {
-        try place(bytes, at: call(GuestInterface.prepareInbox, bytes.count))
+        guard case .first(let prepare, _) = functions else { return }
+        try place(bytes, at: prepare(UInt32(truncatingIfNeeded: bytes.count)))
     }
 
     func nextHandle() -> Int64 { mark.nextHandle() }
@@ -190,19 +198,12 @@ final class GuestInstance {
         }
     }
 
-    @discardableResult
-    private func call(
-        _ name: Name, _ arguments: Int..., optional: Bool = false
-    ) throws -> UInt32 {
-        guard let function = instance.function(name) else {
-            if optional { return 0 }
-            throw MessageError.noInterface
+    /// Calls an export without parameters, if there is one of this name.
+    private func call(_ name: Name) throws {
+        guard let function = instance.function(name), function.type.parameters.isEmpty else {
+            return
         }
-        if optional, !function.type.parameters.isEmpty { return 0 }
-        let results = try function.callSynchronously(
-            arguments.map { .i32(Int32(truncatingIfNeeded: $0)) })
-        guard case .i32(let result)? = results.first else { return 0 }
-        return UInt32(bitPattern: result)
+        _ = try function.callSynchronously()
     }
 
     private static func failure(_ error: any Error) -> MessageError {

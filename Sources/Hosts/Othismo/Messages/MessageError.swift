@@ -10,6 +10,10 @@ public enum MessageError: Error, Sendable {
     case tooLarge(Int)
     /// The receiver has as many messages waiting as it may have.
     case queueFull(limit: Int)
+    /// The messages that wait have as many bytes as they may have.
+    case queueFullOfBytes
+    /// The guest sent more bytes during one delivery than it may.
+    case tooManyBytes(limit: Int)
     /// The guest sent more messages during one delivery than it may.
     case tooManySends(limit: Int)
     /// The object is a module, not an instance of one.
@@ -40,8 +44,8 @@ public enum MessageError: Error, Sendable {
         switch self {
         case .malformed: "malformed"
         case .tooLarge: "too_large"
-        case .queueFull: "queue_full"
-        case .tooManySends: "too_many_sends"
+        case .queueFull, .queueFullOfBytes: "queue_full"
+        case .tooManySends, .tooManyBytes: "too_many_sends"
         case .notAnInstance: "not_an_instance"
         case .noInterface: "no_interface"
         case .refused: "refused"
@@ -75,6 +79,9 @@ extension MessageError: CustomStringConvertible {
         case .malformed(let error): "the message is no BSON document: \(error)"
         case .tooLarge(let count): "the message has \(count) bytes, which is too large"
         case .queueFull(let limit): "\(limit) messages wait for the receiver already"
+        case .queueFullOfBytes: "the messages that wait have too many bytes already"
+        case .tooManyBytes(let limit):
+            "messages of more than \(limit) bytes were sent during one delivery"
         case .tooManySends(let limit): "more than \(limit) messages were sent during one delivery"
         case .notAnInstance(let path): "\(text(path)) is a module; only instances get messages"
         case .noInterface:

@@ -45,13 +45,19 @@ extension SiteHandler {
                     place, handler)
                 envelope.replyTo = place.site.server
                 try await deliver(
-                    envelope, handler, byteCount: options.socketMessageLimit / 16,
+                    envelope, handler, byteCount: Self.byteCount(received),
                     on: request.loop)
             }
         } catch is Failure {
             try? await socket.close(.internalError)
         } catch is WebSocketFault {
             // The connection was closed with its code.
+        }
+    }
+
+    private static func byteCount(_ message: WebSocketConnection.Message) -> Int {
+        switch message {
+        case .text(let bytes), .binary(let bytes): bytes.count
         }
     }
 

@@ -38,8 +38,13 @@ public final class ImageStore: ObjectStore {
         }
     }
 
+    public func revision() throws(ImageError) -> UInt64 {
+        try image.read { (view) throws(ImageError) in view.revision }
+    }
+
     public func commit(_ changes: ObjectChanges) throws(ImageError) -> [Int64] {
         try image.write { (transaction) throws(ImageError) in
+            if let revision = changes.revision, revision != transaction.revision { throw .changed }
             for path in changes.removedObjects { try transaction.removeObject(path) }
             for object in changes.objects {
                 switch object.source {

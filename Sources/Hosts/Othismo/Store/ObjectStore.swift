@@ -20,10 +20,19 @@ public protocol ObjectStore: AnyObject {
         prefix: String, after last: String?, limit: Int
     ) throws(ImageError) -> [String]
 
+    /// A number that changes when another program has changed the store.
+    func revision() throws(ImageError) -> UInt64
+
     /// Makes all changes or none, durably.
     ///
+    /// - Throws: also `ImageError.changed` if `changes.revision` is not that of the store now.
     /// - Returns: the keys of `changes.enqueued`, in order.
     func commit(_ changes: ObjectChanges) throws(ImageError) -> [Int64]
+}
+
+extension ObjectStore {
+    /// That of a store which no other program changes.
+    public func revision() throws(ImageError) -> UInt64 { 0 }
 }
 
 /// What some deliveries changed.
@@ -61,6 +70,8 @@ public struct ObjectChanges: Sendable {
     public var bindings: [ImageBinding] = []
     public var removedBindings: [[UInt8]] = []
     public var settings: [(name: String, value: [UInt8]?)] = []
+    /// The revision of the store that the changes are based on; nil for any.
+    public var revision: UInt64?
 
     public init() {}
 
