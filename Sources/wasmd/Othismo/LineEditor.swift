@@ -88,7 +88,7 @@ struct LineEditor {
             if last != UInt8(ascii: "["), last != UInt8(ascii: "O") { escape = [] }
             return
         }
-        guard 0x40...0x7e ~= last || escape.count > 8 else { return }
+        guard 0x40...0x7e ~= last || escape.count > 32 else { return }
         let parameters = Array(escape.dropFirst(2).dropLast())
         escape = []
         switch last {
