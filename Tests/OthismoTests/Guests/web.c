@@ -22,6 +22,27 @@ static void keep(bson_value *to, uint8_t *room, uint32_t size, const bson_value 
     to->bytes = room;
 }
 
+/* The next piece of a response that the client takes as fast as it wants: the server asks for it. */
+static int64_t left;
+
+static void next_piece(int status) {
+    static uint8_t bytes[65536];
+    othismo_writer reply = othismo_begin();
+    bson_open(&reply, "othismo");
+    if (upload_path.type == 2) bson_copy(&reply, "send_to", &upload_path);
+    if (upload_request.type) bson_copy(&reply, "response_id", &upload_request);
+    bson_int64(&reply, "request_id", left);
+    bson_close(&reply);
+    bson_open(&reply, "othismo.http.request.response");
+    if (status) bson_int32(&reply, "status", status);
+    bson_binary(&reply, "body", bytes, sizeof bytes);
+    uint8_t more = --left > 0;
+    bson_name(&reply, 8, "more");
+    bson_put(&reply, &more, 1);
+    bson_close(&reply);
+    othismo_send(&reply);
+}
+
 /* A piece of a response, to whoever asked first. */
 static void piece(const othismo_message *message, int status, const char *body, int more) {
     othismo_writer reply = othismo_reply(message);
@@ -99,6 +120,13 @@ static void answer(const othismo_message *message, const bson_value *request) {
     } else if (bson_is(&endpoint, "/unfinished")) {
         piece(message, 200, "one,", 1);
         piece(message, 0, "two,", 1);
+    } else if (bson_is(&endpoint, "/pulled")) {
+        bson_value path, id;
+        othismo_asker(message, &path, &id);
+        keep(&upload_path, uploader_path, sizeof uploader_path, &path);
+        keep(&upload_request, uploader, sizeof uploader, &id);
+        left = 100;
+        next_piece(200);
     } else if (bson_is(&endpoint, "/closed")) {
         othismo_respond_text(message, 200, text(closed));
     } else if (bson_is(&endpoint, "/upload")) {
@@ -130,7 +158,10 @@ void othismo_receive(const othismo_message *message) {
         bson_string(&reply, "body", text(uploaded));
         bson_close(&reply);
         othismo_send(&reply);
+    } else if (bson_find(message->bytes, "othismo.http.request.response.taken", &request)) {
+        if (left > 0) next_piece(0);
     } else if (bson_find(message->bytes, "othismo.http.request.closed", &request)) {
+        left = 0;
         closed++;
     } else if (bson_find(message->bytes, "othismo.http.websocket.open", &request)) {
         if (bson_at(&request, "endpoint", &value) && bson_is(&value, "/refused")) {
