@@ -353,4 +353,66 @@ uint8_t *othismo_allocate_message(uint32_t handle, uint32_t size, uint32_t reque
 OTHISMO_EXPORT("_run") void othismo_run(void) { othismo_handle_waiting(); }
 
 #endif
+/* ---- HTTP ---- */
+
+/* Whether a value is this text. */
+static inline int bson_is(const bson_value *value, const char *text) {
+    uint32_t length = othismo_length(text), index = 0;
+    if (value->type != 2 || bson_u32(value->bytes) != length + 1) return 0;
+    while (index < length && value->bytes[4 + index] == (uint8_t)text[index]) index++;
+    return index == length;
+}
+
+/* The bytes of a text or of binary; 0 for other values. */
+static inline const uint8_t *bson_bytes(const bson_value *value, uint32_t *size) {
+    *size = 0;
+    if (value->type == 2) {
+        *size = bson_u32(value->bytes) - 1;
+        return value->bytes + 4;
+    }
+    if (value->type == 5) {
+        *size = bson_u32(value->bytes);
+        return value->bytes + 5;
+    }
+    return 0;
+}
+
+/* A member of a document that is a value; 0 if there is none. */
+static inline int bson_at(const bson_value *document, const char *name, bson_value *value) {
+    value->type = 0;
+    return document->type == 3 && bson_find(document->bytes, name, value);
+}
+
+/* Whether a message is a request of HTTP: its host, method, endpoint, query, headers and body. */
+static inline int othismo_http(const othismo_message *message, bson_value *request) {
+    return bson_find(message->bytes, "othismo.http.request", request) && request->type == 3;
+}
+
+/* Whether a request is of this method, for this path. */
+static inline int othismo_is(const bson_value *request, const char *method, const char *endpoint) {
+    bson_value value;
+    return bson_at(request, "method", &value) && bson_is(&value, method)
+           && bson_at(request, "endpoint", &value) && bson_is(&value, endpoint);
+}
+
+/* Answers a request. */
+static inline void othismo_respond(
+    const othismo_message *message, int status, const char *type, const void *body,
+    uint32_t length) {
+    othismo_writer reply = othismo_reply(message);
+    bson_open(&reply, "othismo.http.request.response");
+    bson_int32(&reply, "status", status);
+    bson_open(&reply, "headers");
+    bson_string(&reply, "content-type", type);
+    bson_close(&reply);
+    bson_binary(&reply, "body", body, length);
+    bson_close(&reply);
+    othismo_send(&reply);
+}
+
+static inline void othismo_respond_text(
+    const othismo_message *message, int status, const char *text) {
+    othismo_respond(message, status, "text/plain; charset=utf-8", text, othismo_length(text));
+}
+
 #endif

@@ -44,6 +44,10 @@ import Testing
         #expect(try complete("data", "") == ["verify", "compact", "backup", "restore"])
         #expect(try complete("data", "verify", "/et").contains("/etc"))
         #expect(try complete("othismo", "app", "re") == ["remove-module"])
+        #expect(
+            try complete("othismo", "app", "s") == ["send-message", "sym-link", "serve", "shell"])
+        #expect(try complete("othismo", "app", "serve", "--an") == ["--answer-time"])
+        #expect(try complete("serve", "--othismo-i") == ["--othismo-image"])
         #expect(try complete("othismo", "app", "import-module", "/et").contains("/etc"))
         #expect(try complete("watm", "re") == ["relay"])
         #expect(try complete("watm", "dial", "--half") == ["--half-close"])

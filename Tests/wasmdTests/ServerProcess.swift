@@ -13,10 +13,12 @@ final class ServerProcess {
     /// - Parameters:
     ///   - listen: nil leaves the addresses to the other arguments.
     ///   - ready: what it says when it serves.
+    ///   - command: the words before the options.
     ///   - socket: a listening socket that it gets as systemd would pass it.
     init(
         _ arguments: [String], folder: TemporaryFolder, listen: String? = "127.0.0.1:0",
-        variables added: [String] = [], ready: String = "serving at ", socket: Int32? = nil
+        variables added: [String] = [], ready: String = "serving at ", socket: Int32? = nil,
+        command: [String] = ["serve"]
     ) throws {
         errorFile = folder.path + "/stderr-\(UInt32.random(in: 0 ... .max))"
         var actions = posix_spawn_file_actions_t()
@@ -33,7 +35,7 @@ final class ServerProcess {
         posix_spawnattr_setsigmask(&attributes, &signals)
         posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
         let addresses = listen.map { ["--listen", $0] } ?? []
-        var line = [Wasmd.path, "serve"] + addresses + ["--loops", "1"] + arguments
+        var line = [Wasmd.path] + command + addresses + ["--loops", "1"] + arguments
         if let socket {
             posix_spawn_file_actions_adddup2(&actions, socket, 3)
             line = ["/bin/sh", "-c", "LISTEN_FDS=1 LISTEN_PID=$$ exec \"$0\" \"$@\""] + line

@@ -80,7 +80,8 @@ extension Command {
         options: [
             .config, .check, .data, .executor, .executorLegacy, .wess, .wessConfig, .wessLog,
             .console, .supervisor, .supervisorOrchestrator, .cameraImage, .orchestrator,
-            .orchestratorInit, .orchestratorWeb, .broker, .noMulticast, .transport,
+            .orchestratorInit, .orchestratorWeb, .othismo, .othismoImage, .broker, .noMulticast,
+            .transport,
             .insecure, .listen, .dir, .env, .envInherit, .runTimeout, .runMaxMemory,
             .fuel, .maxRequests, .maxWaiting, .maxBody, .trustProxy, .loops, .sandbox,
             .noSandbox, .features, .json, .help,
@@ -521,6 +522,13 @@ extension Option {
         "orchestrator-web", value: "DIR", .folder,
         help: "Serve the page in DIR at / of --orchestrator in place of the built-in one; it is "
             + "read at the start")
+    static let othismo = Option(
+        "othismo", value: "ADDR", repeats: true,
+        help: "Serve the sites of --othismo-image at ADDR: its objects answer the requests. May "
+            + "be repeated")
+    static let othismoImage = Option(
+        "othismo-image", value: "IMAGE", .files(["simg"]),
+        help: "The image of --othismo; see 'wasmd help othismo'")
     static let noMulticast = Option(
         "no-mdns",
         help: "Neither advertise --supervisor and --orchestrator in the local network by multicast "

@@ -29,7 +29,7 @@ struct ImageServing {
         let image = try Image(path: path)
         defer { image.close() }
         let count = options.loopCount ?? availableProcessors()
-        let folder = ServedImage.folder(of: image)
+        let folder = ServedImage.folder(of: image.path)
         try ServeSandbox(options.sandbox, file: name.text) {
             .serving([], folders: [(folder, false)])
         }.start {
@@ -111,11 +111,10 @@ enum ServedImage {
     }
 
     /// The folder of the file, for the journal beside it.
-    static func folder(of image: Image) -> [UInt8] {
-        guard let slash = image.path.lastIndex(of: UInt8(ascii: "/")) else {
-            return Array(".".utf8)
-        }
-        return slash == 0 ? [UInt8(ascii: "/")] : Array(image.path[..<slash])
+    static func folder(of path: [UInt8]) -> [UInt8] {
+        let path = Kernel.absolutePath(CString(path: path)) ?? path
+        guard let slash = path.lastIndex(of: UInt8(ascii: "/")) else { return Array(".".utf8) }
+        return slash == 0 ? [UInt8(ascii: "/")] : Array(path[..<slash])
     }
 
     /// The socket beside the image, through which `wasmd othismo` reaches the server; nil if it

@@ -98,7 +98,8 @@ struct ImageShell {
         console.output.writeLine("/PATH [TYPE.KEY=VALUE...]   sends a message, prints its answer")
         for verb in OthismoOptions.Verb.allCases where !Self.others.contains(verb) {
             let (names, takesMore) = verb.operands
-            let more = takesMore ? verb == .listObjects ? ["[PREFIX]"] : ["[TYPE.KEY=VALUE...]"] : []
+            let rest = verb == .listObjects ? "[PREFIX]" : "[TYPE.KEY=VALUE...]"
+            let more = takesMore ? [rest] : []
             console.output.writeLine(([verb.rawValue] + names + more).joined(separator: " "))
         }
         console.output.writeLine("exit")

@@ -83,7 +83,8 @@ struct ImageVerbs {
             line(copied)
             return nil
         }
-        return try session.send(Envelope(sendTo: target.bytes, payload: payload), for: timeout, line)
+        return try session.send(
+            Envelope(sendTo: target.bytes, payload: payload), for: timeout, line)
     }
 
     /// The path of the object of blobs that a path means; nil if it is another object.
@@ -116,10 +117,8 @@ struct ImageVerbs {
                     Envelope(sendTo: object, payload: [request]), for: timeout
                 ) { answers.append($0) }
                 if let error = OthismoFailure(answer: answers.first) { throw error }
-                if case .bytes(let bytes)? = answers.first?["othismo.blobs.get.response"]?["content"]
-                {
-                    return bytes
-                }
+                let answer = answers.first?["othismo.blobs.get.response"]
+                if case .bytes(let bytes)? = answer?["content"] { return bytes }
             }
             end = path.bytes[..<split].lastIndex(of: slash)
         }

@@ -88,7 +88,7 @@ struct LineEditor {
             if last != UInt8(ascii: "["), last != UInt8(ascii: "O") { escape = [] }
             return
         }
-        guard 0x40...0x7e ~= last || escape.count > 8 else { return }
+        guard 0x40...0x7e ~= last || escape.count > 32 else { return }
         let parameters = Array(escape.dropFirst(2).dropLast())
         escape = []
         switch last {
@@ -162,7 +162,9 @@ struct LineEditor {
             insert(rest)
         } else if found.count > 1, hadTab {
             output += Array("\r\n".utf8)
-            for word in found.prefix(100) { output += Array(printable(word.text).utf8) + [0x20, 0x20] }
+            for word in found.prefix(100) {
+                output += Array(printable(word.text).utf8) + [0x20, 0x20]
+            }
             output += Array("\r\n".utf8)
         }
         if found.count == 1, common.last != UInt8(ascii: "/") { insert([0x20]) }

@@ -28,6 +28,12 @@ struct Daemon {
         let readable =
             file.folders + TransportsService.folders(settings)
             + (settings.orchestrator.initFolder.map { [$0.bytes] } ?? [])
+        var folders = [(path: folder, isReadOnly: false)]
+        if !settings.othismo.listen.isEmpty, let name = settings.othismo.image {
+            // Its journal is beside it.
+            folders.append((ServedImage.folder(of: ImageFile.path(name)), false))
+        }
+        let writable = folders
         let sandbox: Sandbox? =
             switch settings.common.sandbox {
             case .off: nil
@@ -36,7 +42,7 @@ struct Daemon {
             }
         try ServeSandbox(sandbox, file: data.text) {
             var confinement = Confinement.serving(
-                readable, folders: [(folder, false)], connects: DaemonServices.connect(settings))
+                readable, folders: writable, connects: DaemonServices.connect(settings))
             if let port = settings.common.traces?.port, !DaemonServices.connect(settings) {
                 // The collector of traces is the only server that it speaks to.
                 confinement.landlock.connectPorts = [port]
@@ -246,7 +252,7 @@ struct Daemon {
         case .legacy: [QuerySurface(executor, isAlone: true)]
         case .wess: [WessSurface(executor, observer: log)]
         case .console: [ModuleSurface(executor)]
-        case .orchestrator, .supervisor, .broker: services.surfaces(personality)
+        case .orchestrator, .supervisor, .othismo, .broker: services.surfaces(personality)
         }
     }
 }

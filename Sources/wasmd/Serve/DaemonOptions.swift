@@ -49,9 +49,10 @@ struct DaemonOptions: Sendable {
         let console = try addresses(.console)
         let supervisor = try addresses(.supervisor)
         let orchestrator = try addresses(.orchestrator)
+        let othismo = try addresses(.othismo)
         let broker = try addresses(.broker)
         if !executor.isEmpty || legacy != nil || wess != nil || console != nil
-            || supervisor != nil || orchestrator != nil || broker != nil
+            || supervisor != nil || orchestrator != nil || othismo != nil || broker != nil
             || !transports.isEmpty
         {
             changes.append { settings in
@@ -62,6 +63,7 @@ struct DaemonOptions: Sendable {
                 settings.console.listen = console ?? []
                 settings.supervisor.listen = supervisor ?? []
                 settings.orchestrator.listen = orchestrator ?? []
+                settings.othismo.listen = othismo ?? []
                 settings.broker.listen = broker ?? []
                 settings.transports = transports
             }
@@ -69,6 +71,7 @@ struct DaemonOptions: Sendable {
         set(arguments.word(of: .data)) { $0.common.data = $1.bytes }
         set(arguments.word(of: .wessLog)) { $0.wess.log = $1 }
         set(arguments.word(of: .cameraImage)) { $0.supervisor.image = $1 }
+        set(arguments.word(of: .othismoImage)) { $0.othismo.image = $1 }
         set(arguments.word(of: .orchestratorInit)) { $0.orchestrator.initFolder = $1 }
         set(arguments.word(of: .orchestratorWeb)) { $0.orchestrator.webFolder = $1 }
         set(

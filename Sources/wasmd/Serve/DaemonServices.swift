@@ -97,6 +97,7 @@ struct DaemonServices: Sendable {
         if let service = try OrchestratorService(settings, listeners) { all.append(service) }
         if let service = try SupervisorService(settings, listeners) { all.append(service) }
         if let service = try TransportsService(settings) { all.append(service) }
+        if let service = try OthismoService(settings, listeners) { all.append(service) }
         self.all = all
         discovery = DiscoveryService(settings)
     }

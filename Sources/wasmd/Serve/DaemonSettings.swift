@@ -13,15 +13,16 @@ struct DaemonSettings: Sendable, Equatable {
     var supervisor = SupervisorSection()
     var discovery = DiscoverySection()
     var orchestrator = OrchestratorSection()
+    var othismo = OthismoSection()
     var transports: [TransportSection] = []
     var broker = BrokerSection()
 
     /// What may be served on an address.
     enum Personality: String, CaseIterable, Sendable {
-        case executor, legacy, wess, console, supervisor, orchestrator, broker
+        case executor, legacy, wess, console, supervisor, orchestrator, othismo, broker
 
         /// Whether whoever reaches it can make the server run code.
-        var takesCode: Bool { self != .broker }
+        var takesCode: Bool { self != .othismo && self != .broker }
 
         /// The setting that has its addresses.
         var setting: String {
@@ -33,6 +34,7 @@ struct DaemonSettings: Sendable, Equatable {
             case .supervisor: "supervisor.listen"
             case .orchestrator: "orchestrator.listen"
             case .broker: "broker.listen"
+            case .othismo: "othismo.listen"
             }
         }
     }
@@ -47,7 +49,8 @@ struct DaemonSettings: Sendable, Equatable {
         let all: [(Personality, [SocketAddress])] = [
             (.executor, executor.listen), (.legacy, executor.legacy), (.wess, wess.listen),
             (.console, console.listen), (.supervisor, supervisor.listen),
-            (.orchestrator, orchestrator.listen), (.broker, broker.listen),
+            (.orchestrator, orchestrator.listen), (.othismo, othismo.listen),
+            (.broker, broker.listen),
         ]
         return all.flatMap { personality, addresses in
             addresses.map { Listener(personality: personality, address: $0) }
@@ -60,7 +63,7 @@ struct DaemonSettings: Sendable, Equatable {
     /// All settings, for comparing.
     var facts: [SettingFact] {
         common.facts + executor.facts + wess.facts + console.facts + supervisor.facts
-            + discovery.facts + orchestrator.facts + broker.facts
+            + discovery.facts + orchestrator.facts + othismo.facts + broker.facts
             + transports.flatMap(\.facts)
     }
 
@@ -92,6 +95,7 @@ struct DaemonSettings: Sendable, Equatable {
         settings.supervisor = SupervisorSection(file.root.table("supervisor"))
         settings.orchestrator = OrchestratorSection(file.root.table("orchestrator"))
         settings.broker = BrokerSection(file.root.table("broker"))
+        settings.othismo = OthismoSection(file.root.table("othismo"))
         settings.discovery = DiscoverySection(file.root.table("discovery"))
         settings.transports = file.root.namedTables("transports").map {
             TransportSection(name: $0.name, $0.table)
@@ -115,6 +119,12 @@ struct DaemonSettings: Sendable, Equatable {
                 }
                 seen.append(address)
             }
+        }
+        if !othismo.listen.isEmpty, othismo.image == nil {
+            problems.append(
+                SettingsProblem(
+                    path: "othismo.listen", place: place("othismo.listen"),
+                    text: "needs 'image', the file to serve (--othismo-image)"))
         }
         for listener in namedListeners {
             let address = listener.address

@@ -18,6 +18,7 @@ struct ServeOptions {
     init(_ arguments: ParsedArguments) throws(UsageError) {
         let others: [Option] = [
             .config, .check, .data, .executor, .executorLegacy, .wess, .wessLog, .console,
+            .othismo, .othismoImage,
         ]
         for option in others where arguments.has(option) {
             throw .unexpectedOperand(arguments.operands.first ?? "", .serve)

@@ -7,11 +7,12 @@ extension ConsoleFile {
         ConsoleFile("code.js", "text/javascript; charset=utf-8", tag: "4fc75db470dd5f55", codeJs),
         ConsoleFile("dom.js", "text/javascript; charset=utf-8", tag: "6964fb4b17163423", domJs),
         ConsoleFile("icon.svg", "image/svg+xml", tag: "f6d8cd383e00ee89", iconSvg),
-        ConsoleFile("index.html", "text/html; charset=utf-8", tag: "2792d204ac892198", indexHtml),
+        ConsoleFile("index.html", "text/html; charset=utf-8", tag: "441fbca201eea327", indexHtml),
         ConsoleFile("logs.js", "text/javascript; charset=utf-8", tag: "9476404734c01d02", logsJs),
-        ConsoleFile("main.js", "text/javascript; charset=utf-8", tag: "0993e46a670c5964", mainJs),
+        ConsoleFile("main.js", "text/javascript; charset=utf-8", tag: "de6d2505bd315f97", mainJs),
         ConsoleFile("module.js", "text/javascript; charset=utf-8", tag: "f72f62f99856c612", moduleJs),
         ConsoleFile("modules.js", "text/javascript; charset=utf-8", tag: "c62c1110eecbbd45", modulesJs),
+        ConsoleFile("objects.js", "text/javascript; charset=utf-8", tag: "997841f9ae2ee004", objectsJs),
         ConsoleFile("overview.js", "text/javascript; charset=utf-8", tag: "38027d434e2443d2", overviewJs),
         ConsoleFile("parts.js", "text/javascript; charset=utf-8", tag: "98db51ab8541b3cb", partsJs),
         ConsoleFile("runs.js", "text/javascript; charset=utf-8", tag: "619749864a88c846", runsJs),
@@ -289,6 +290,7 @@ private let indexHtml: StaticString = ##"""
 <a href="#/runs">Runs</a>
 <a href="#/logs">Logs</a>
 <a href="#/transports">Transports</a>
+<a href="#/objects" id="objects" hidden>Objects</a>
 <a href="#/server">Server</a>
 </nav>
 <button id="sign-in" type="button">Token</button>
@@ -364,6 +366,7 @@ import * as module from "./module.js";
 import * as code from "./code.js";
 import * as runs from "./runs.js";
 import * as logs from "./logs.js";
+import * as objects from "./objects.js";
 import * as server from "./server.js";
 import * as transports from "./transports.js";
 
@@ -373,7 +376,8 @@ const routes = [
   [/^\/modules\/([^/]+)\/functions\/(\d+)$/, code.showOne],
   [/^\/runs$/, runs.showAll], [/^\/runs\/([^/]+)$/, runs.showOne], [/^\/logs$/, logs.show],
   [/^\/transports$/, transports.showAll], [/^\/transports\/([^/]+)$/, transports.showOne],
-  [/^\/server$/, server.show],
+  [/^\/server$/, server.show], [/^\/objects$/, objects.show],
+  [/^\/objects\/([^/]+)$/, objects.showOne],
 ];
 
 const main = document.getElementById("main");
@@ -445,6 +449,7 @@ document.getElementById("sign-in").addEventListener("click", () => {
   main.querySelector("input").focus();
 });
 addEventListener("hashchange", () => show());
+objects.announce(document.getElementById("objects"));
 show({isFirst: true});
 
 """##
@@ -748,6 +753,98 @@ export async function show({place, signal, query}) {
   fill(place, page.next
     ? make("p", {}, make("a", {href: "#/modules?after=" + encodeURIComponent(page.next)}, "Next page"))
     : null, command("GET", path));
+}
+
+"""##
+
+private let objectsJs: StaticString = ##"""
+// The objects of an image, and messages to them: only where a server has one.
+
+import {make, replace, table, size, harmless, notify} from "./dom.js";
+import {json} from "./api.js";
+import {action, command} from "./parts.js";
+
+/** Shows the way here if the server has an image. */
+export async function announce(link) {
+  try {
+    const document = await json("GET", "/openapi.json");
+    link.hidden = !("/admin/othismo/objects" in document.paths);
+  } catch { /* The overview says what is wrong. */ }
+}
+
+export async function show({place, signal, query}) {
+  const prefix = query.get("prefix") ?? "";
+  const after = query.get("after");
+  const path = "/admin/othismo/objects?limit=100&prefix=" + encodeURIComponent(prefix)
+    + (after ? "&after=" + encodeURIComponent(after) : "");
+  const page = await json("GET", path, {signal});
+  const field = make("input", {id: "prefix", spellcheck: "false", size: "30"});
+  field.value = prefix;
+  const rows = page.items.map(item => [
+    item.kind === "folder" ? make("span", {class: "mono"}, harmless(item.path))
+      : make("a", {class: "mono", href: "#/objects/" + encodeURIComponent(item.path)},
+        harmless(item.path)),
+    item.kind, item.size === undefined ? "" : size(item.size), harmless(item.target ?? "")]);
+  replace(place, make("h1", {}, "Objects"),
+    make("form", {class: "row", onsubmit: event => {
+      event.preventDefault();
+      location.hash = "#/objects?prefix=" + encodeURIComponent(field.value);
+    }}, make("label", {}, make("span", {}, "Paths begin with"), field), make("button", {}, "Show")),
+    rows.length ? table("Objects", [["Path"], ["Kind"], ["Size", "number"], ["Means"]], rows)
+      : make("p", {}, "The image has no such path."),
+    page.next ? make("p", {}, make("a", {href: "#/objects?prefix=" + encodeURIComponent(prefix)
+      + "&after=" + encodeURIComponent(page.next)}, "Next page")) : null,
+    command("GET", path));
+}
+
+/** One object: a message is typed, and what comes back is shown. */
+export async function showOne({place, signal, words}) {
+  const path = words[0];
+  const page = await json("GET", "/admin/othismo/objects?limit=1&prefix="
+    + encodeURIComponent(path), {signal});
+  const item = page.items.find(one => one.path === path);
+  const type = make("input", {id: "type", spellcheck: "false", size: "30"});
+  const fields = make("textarea", {id: "fields", rows: 4, cols: 50, spellcheck: "false"});
+  fields.value = "{}";
+  const answers = make("div", {class: "log mono", role: "log", tabindex: "0",
+    "aria-label": "Messages and answers"});
+  const body = () => JSON.stringify({
+    othismo: {send_to: path}, ...(type.value ? {[type.value]: JSON.parse(fields.value)} : {}),
+  });
+  const line = (kind, text) => answers.append(make("div", {class: kind}, harmless(text)));
+  const sending = make("button", {class: "main"}, "Send");
+  const curl = command(() => {
+    try {
+      return `curl --json ${"'" + body().replaceAll("'", "'\\''") + "'"} `
+        + location.origin + "/admin/othismo/messages";
+    } catch { return "The members are no JSON."; }
+  });
+  replace(place, make("h1", {class: "mono"}, harmless(path)),
+    make("p", {}, item ? `${item.kind}${item.target ? ": " + harmless(item.target) : ""}`
+      : "There is nothing at this path.", item?.size === undefined ? "" : `, ${size(item.size)}`),
+    make("h2", {}, "Send a message"),
+    make("form", {onsubmit: async event => {
+      event.preventDefault();
+      sending.disabled = true;
+      try {
+        const text = body();
+        line("faint", "> " + text);
+        const answer = await json("POST", "/admin/othismo/messages",
+          {body: text, type: "application/json", signal});
+        for (const one of answer.answers) line(one["othismo.error"] ? "bad" : "", JSON.stringify(one));
+        if (!answer.answers.length) {
+          line("faint", answer.complete ? "No answer." : "No answer yet.");
+        }
+      } catch (error) { line("bad", error.message); }
+      sending.disabled = false;
+    }}, make("label", {}, make("span", {}, "Type, for example counter.add"), type),
+    make("label", {}, make("span", {}, "Members, as JSON"), fields),
+    make("div", {class: "row"}, sending)),
+    answers, curl,
+    item ? action("Remove", "DELETE", "/admin/othismo/objects?path=" + encodeURIComponent(path), {
+      isDangerous: true, confirmation: `Remove ${path} and its state?`,
+      done: () => { notify("It is gone."); location.hash = "#/objects"; },
+    }) : null);
 }
 
 """##

@@ -8,6 +8,7 @@ import * as module from "./module.js";
 import * as code from "./code.js";
 import * as runs from "./runs.js";
 import * as logs from "./logs.js";
+import * as objects from "./objects.js";
 import * as server from "./server.js";
 import * as transports from "./transports.js";
 
@@ -17,7 +18,8 @@ const routes = [
   [/^\/modules\/([^/]+)\/functions\/(\d+)$/, code.showOne],
   [/^\/runs$/, runs.showAll], [/^\/runs\/([^/]+)$/, runs.showOne], [/^\/logs$/, logs.show],
   [/^\/transports$/, transports.showAll], [/^\/transports\/([^/]+)$/, transports.showOne],
-  [/^\/server$/, server.show],
+  [/^\/server$/, server.show], [/^\/objects$/, objects.show],
+  [/^\/objects\/([^/]+)$/, objects.showOne],
 ];
 
 const main = document.getElementById("main");
@@ -89,4 +91,5 @@ document.getElementById("sign-in").addEventListener("click", () => {
   main.querySelector("input").focus();
 });
 addEventListener("hashchange", () => show());
+objects.announce(document.getElementById("objects"));
 show({isFirst: true});

@@ -27,6 +27,8 @@ extension Exchange {
         let handle = guest.nextHandle()
         if envelope.responseID != nil {
             if envelope.sendTo == nil { envelope.sendTo = guest.current?.replyTo }
+            // An answer may ask for one itself, as pieces of a response do.
+            if envelope.requestID != nil, envelope.replyTo == nil { envelope.replyTo = guest.path }
             try dispatch(envelope, from: guest.path)
             return mode == .synchronous ? 0 : handle
         }

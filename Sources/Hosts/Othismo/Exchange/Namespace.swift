@@ -115,7 +115,7 @@ struct Namespace {
     ) throws(ImageError) -> [String] {
         // As many more as there are removed.
         let names = try store.settingNames(
-            prefix: prefix, after: last, limit: limit + newSettings.count)
+            prefix: prefix, after: last, limit: max(limit, limit &+ newSettings.count))
         var all = Set(names.map { Array($0.utf8) })
         for (name, value) in newSettings {
             if value == nil {

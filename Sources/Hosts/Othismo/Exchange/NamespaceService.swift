@@ -56,9 +56,11 @@ struct NamespaceService {
             try bind(try newPath(fields, "path", part), .folder, [], &namespace)
         case .symbolicLink:
             try bind(
-                try newPath(fields, "path", part), .symbolicLink, try path(fields, "target"), &namespace)
+                try newPath(fields, "path", part), .symbolicLink, try path(fields, "target"),
+                &namespace)
         case .mount:
-            try bind(try newPath(fields, "path", part), .mount, try path(fields, "target"), &namespace)
+            try bind(
+                try newPath(fields, "path", part), .mount, try path(fields, "target"), &namespace)
         case .import:
             throw MessageError.forbidden(
                 "only the command line imports modules: wasmd othismo IMAGE import-module FILE")

@@ -207,7 +207,8 @@ struct BlobService {
     }
 
     private mutating func nextID() throws -> Int64 {
-        let text = try namespace.setting(BlobEntry.lastID).map { String(decoding: $0, as: UTF8.self) }
+        let last = try namespace.setting(BlobEntry.lastID)
+        let text = last.map { String(decoding: $0, as: UTF8.self) }
         let id = (text.flatMap { Int64($0) } ?? 0) &+ 1
         namespace.set(BlobEntry.lastID, Array("\(id)".utf8))
         return id

@@ -14,9 +14,9 @@ extension ImageServer {
         /// Bytes of all bodies at one time. More get 503.
         public var pendingBytes = 256 << 20
         /// WebSockets at one time. One more gets 503.
-        public var socketLimit = 10_000
+        public var socketLimit = 4096
         /// Bytes of a message of a WebSocket.
-        public var socketMessageLimit = 1 << 20
+        public var socketMessageLimit = 256 << 10
         /// How long to wait after the image could not be written.
         public var retryTime = Duration.seconds(1)
         /// Is told what went wrong, in lines. Called on any thread.

@@ -267,7 +267,8 @@ public final class ImageServer: Sendable {
 
     private func request(_ identifier: Document?) -> PendingRequest? {
         guard let identifier else { return nil }
-        let number = identifier.integerValue ?? identifier.doubleValue.flatMap { Int64(exactly: $0) }
+        let number =
+            identifier.integerValue ?? identifier.doubleValue.flatMap { Int64(exactly: $0) }
         guard let number else { return nil }
         return state.withLock { $0.requests[number] }
     }

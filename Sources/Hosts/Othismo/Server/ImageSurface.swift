@@ -47,7 +47,8 @@ public struct ImageSurface: Sendable {
     @Sendable private func send(_ request: RoutedRequest) async throws {
         let milliseconds = try request.number("timeout", in: 1...3_600_000) ?? 10_000
         let body = try await request.request.body(limit: Envelope.maximumBytes)
-        let isBSON = request.request.fields.first("content-type")?
+        let isBSON =
+            request.request.fields.first("content-type")?
             .elementsEqual("application/bson".utf8) == true
         var envelope: Envelope
         do {

@@ -14,24 +14,27 @@ extension SiteHandler {
         var members = RequestMessage.members(
             request.head, host: place.host, path: place.path, client: place.client)
         let takesPieces = place.site.takesPieces && request.head.framing != .none
-        let body: [UInt8]
+        let limit = min(options.bodyLimit, ImageServer.Options.mostBodyBytes)
         if takesPieces {
             try request.limitBody(to: options.streamLimit)
-            try await request.acceptBody()
-            body = []
-            members.append(.init("more", true))
         } else {
-            let limit = min(options.bodyLimit, ImageServer.Options.mostBodyBytes)
-            body = try await request.body(limit: limit)
+            try request.limitBody(to: UInt64(clamping: limit))
         }
-        members.append(.init("body", .bytes(body)))
+        // Before the body is read: bodies of all clients together are bounded.
         let pending: PendingRequest
         do throws(ImageServer.Overload) {
-            pending = try server.open(byteCount: body.count + request.head.target.bytes.count)
+            pending = try server.open(
+                byteCount: takesPieces ? 0 : Self.bytes(request.head.framing, limit))
         } catch {
             throw Failure(error)
         }
         defer { server.close(pending) }
+        if takesPieces {
+            try await request.acceptBody()
+            members += [.init("more", true), .init("body", .bytes([]))]
+        } else {
+            members.append(.init("body", .bytes(try await request.body())))
+        }
         let deadline = LoopInstant.after(options.answerTime)
         server.post(
             message(RequestMessage.key, members, place, handler, request: pending), for: pending)
@@ -40,6 +43,15 @@ extension SiteHandler {
             pending, until: takesPieces ? .after(options.answerTime) : deadline, handler,
             on: request.loop)
         try await respond(first, pending, request, response, place, handler)
+    }
+
+    /// How many bytes a body may have.
+    private static func bytes(_ framing: Framing, _ limit: Int) -> Int {
+        switch framing {
+        case .length(let count): min(Int(clamping: count), limit)
+        case .none: 0
+        default: limit
+        }
     }
 
     /// A message to the handler.

@@ -28,7 +28,7 @@ extension SiteHandler {
             sending.cancel()
             var members: [Document.Member] = [.init("socket", .string(name))]
             if let code = socket.closeCode {
-                members.append(.init("code", .integer32(Int32(code.code))))
+                members.append(.init("code", .integer32(Int32(clamping: code.code))))
             }
             server.post(message(SocketTable.prefix + "closed", members, place, handler))
         }
@@ -45,13 +45,19 @@ extension SiteHandler {
                     place, handler)
                 envelope.replyTo = place.site.server
                 try await deliver(
-                    envelope, handler, byteCount: options.socketMessageLimit / 16,
+                    envelope, handler, byteCount: Self.byteCount(received),
                     on: request.loop)
             }
         } catch is Failure {
             try? await socket.close(.internalError)
         } catch is WebSocketFault {
             // The connection was closed with its code.
+        }
+    }
+
+    private static func byteCount(_ message: WebSocketConnection.Message) -> Int {
+        switch message {
+        case .text(let bytes), .binary(let bytes): bytes.count
         }
     }
 

@@ -15,8 +15,8 @@ final class SocketTable: Sendable {
     private let sockets = Mutex<[String: Outbox]>([:])
 
     /// Messages that a client has not taken. One that leaves more is closed.
-    private static let messageLimit = 1024
-    private static let byteLimit = 4 << 20
+    private static let messageLimit = 256
+    private static let byteLimit = 1 << 20
 
     static let prefix = "othismo.http.websocket."
 

@@ -5,7 +5,7 @@ import WasmSystem
 ///
 /// A lock on one byte far behind those that SQLite locks. It belongs to the open file, so it ends
 /// with the process, and closing the file of the image does not release it.
-public final class ImageHold {
+public final class ImageHold: Sendable {
     private let descriptor: FileDescriptor
 
     private static let place: Int64 = 0x4000_0000 + 0x1000
