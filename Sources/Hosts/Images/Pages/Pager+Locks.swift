@@ -59,6 +59,7 @@ extension Pager {
         if writing, options.isReadOnly { throw .readOnly }
         guard state == .idle else { throw .busy }
         if try beginGathered(writing: writing) { return }
+        if writing { letOthersIn() }
         let deadline = deadline()
         var attempt = 0
         while try !tryBegin(writing, deadline) { try pause(&attempt, until: deadline) }

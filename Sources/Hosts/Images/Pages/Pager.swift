@@ -44,7 +44,8 @@ final class Pager {
     var logWriter: LogWriter?
     /// Pages as they were before a transaction under that lock.
     var undo: Savepoint?
-    /// When the log began, when it had its last commit, and when there may be another one.
+    /// Since when the lock is kept, but for moments, or 0; when the log had its last commit; and
+    /// until when others have their turn.
     var gatherStart: UInt64 = 0
     var lastCommit: UInt64 = 0
     var gatherAfter: UInt64 = 0
