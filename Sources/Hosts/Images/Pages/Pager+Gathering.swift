@@ -7,7 +7,7 @@ import WasmSystem
 extension Pager {
     /// After so many nanoseconds without a commit the others get the lock.
     static let idleTime: UInt64 = 5_000_000
-    /// How long the file is left alone after a long log: SQLite tries again after 100 ms at most.
+    /// How long the file is left alone then: SQLite tries again after 100 ms at most.
     private static let othersTime: UInt64 = 120_000_000
     /// A larger log is moved into the database.
     private static let logLimit = 64 << 20
@@ -28,10 +28,16 @@ extension Pager {
             || cache.dirtyCount > cache.limit / 2 || logWriter.byteCount > Self.logLimit
     }
 
-    /// Waits while others have their turn.
+    /// Leaves the file alone for a while, if it was locked again and again for a long time.
     func letOthersIn() {
         let now = files.now()
-        if now < gatherAfter { files.pause(nanoseconds: gatherAfter - now) }
+        let free = lastRelease.addingClamped(Self.othersTime)
+        if gatherStart == 0 || now >= free {
+            gatherStart = now
+        } else if now >= gatherStart.addingClamped(options.gatherTime) {
+            files.pause(nanoseconds: free - now)
+            gatherStart = files.now()
+        }
     }
 
     /// Begins a transaction under the lock that is kept; false if there is none.
@@ -65,7 +71,6 @@ extension Pager {
                         files, logPath, pageSize: pageSize,
                         permissions: try files.permissions(database))
                 }
-                if gatherStart == 0 { gatherStart = files.now() }
             }
             try logWriter?.append(numbers, pageCount: pageCount, cache.peek)
         } catch {
@@ -112,13 +117,6 @@ extension Pager {
             throw .failedSync(error)
         }
         logWriter = nil
-        let now = files.now()
-        if now >= gatherStart.addingClamped(options.gatherTime) {
-            gatherAfter = now.addingClamped(Self.othersTime)
-            gatherStart = 0
-        } else if now >= lastCommit.addingClamped(Self.idleTime) {
-            gatherStart = 0
-        }
         if let undo {
             self.undo = nil
             cache.markClean { $0 <= undo.pageCount && undo.pages[$0] == nil }
