@@ -20,6 +20,7 @@ func measureMessages(_ folder: [UInt8], _ guest: String, _ seconds: Double) thro
     while now() < start + seconds { _ = try house.exchange.runBatch() }
     let after = house.exchange.statistics
     let time = now() - start
+    house.image.close()
     say(
         "messages inside: \(rounded(Double(after.deliveries - before.deliveries) / time)) a second"
             + ", \(rounded(Double(after.commits - before.commits) / time)) commits")
@@ -67,6 +68,7 @@ func measureDurable(
     while now() < start + seconds { count += try turn() }
     let time = now() - start
     let commits = house.exchange.statistics.commits - before
+    house.image.close()
     say(
         "durable, \(senders) senders: \(rounded(Double(count) / time)) a second, "
             + "\(rounded(Double(commits) / time)) commits")
@@ -86,6 +88,7 @@ func fill(_ path: [UInt8], _ guest: String, _ count: Int) throws {
         _ = try store.commit(changes)
         done += 10_000
     }
+    house.image.close()
     say("\(count) instances in a file of \(try size(path) >> 20) MiB")
 }
 
@@ -123,6 +126,7 @@ func open(_ path: [UInt8], wakesAll: Bool) throws {
     say(
         "all \(count) woken one after the other in \(rounded(now() - begin)) s, "
             + "\(rounded(Double(memory() - empty) / 1_048_576)) MiB of memory afterwards")
+    house.image.close()
 }
 
 /// A loop that changes one page of a file and waits for the disk.

@@ -8,6 +8,7 @@ import WasmdImages
 //     othismo-probe fill IMAGE GUEST COUNT                 makes instances
 //     othismo-probe open IMAGE [ALL]                       opens it, wakes one; ALL: wakes all
 //     othismo-probe until-killed IMAGE GUEST SENDERS       prints what was acknowledged
+//     othismo-probe damaged GUEST COUNT SEED               damaged messages in the queue of an image
 //     othismo-probe syncs FOLDER SECONDS                   what the disk does without all that
 //
 // The guests are those of Benchmarks/othismo. An error is printed as a line; the status is 1 then.
@@ -44,6 +45,7 @@ do {
     case "fill": try fill(folder, arguments[3], number(4, 100_000))
     case "open": try open(folder, wakesAll: arguments.count > 3)
     case "until-killed": try sendUntilKilled(folder, arguments[3], number(4, 16))
+    case "damaged": try sendDamaged(arguments[2], number(3, 1000), UInt64(number(4, 1)))
     case "syncs": try measureSyncs(folder, Double(number(3, 2)))
     default: CurrentProcess.exit(2)
     }

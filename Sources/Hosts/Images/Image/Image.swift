@@ -28,7 +28,7 @@ public final class Image: @unchecked Sendable {
         /// How long to gather commits in a log under the exclusive lock before others may use the
         /// file again, in nanoseconds; 0 for not at all. The lock is released 5 ms after the last
         /// commit.
-        public var gatherTime: UInt64 = 400_000_000
+        public var gatherTime: UInt64 = 500_000_000
         /// Whether a thread ends that in time; otherwise `settle` does.
         var hasSettler = true
         /// The page size of a new file: a power of 2 from 512 to 65,536.
@@ -87,6 +87,10 @@ public final class Image: @unchecked Sendable {
         _ path: [UInt8], _ options: Options, _ files: any FileLayer
     ) throws(ImageError) -> Image {
         if files.exists(path) { throw .imageExists(path: path) }
+        // Of an image that was removed without them: they must not change the new one.
+        for ending in ["-journal", "-wal", "-shm"] {
+            try? files.unlink(path + Array(ending.utf8))
+        }
         let draft = path + Array(".new-\(UInt64.random(in: 0 ... .max))".utf8)
         do throws(SystemError) {
             let descriptor = try files.open(

@@ -20,9 +20,10 @@ struct LogChecksum {
 
     @inline(__always)
     private func word(_ bytes: [UInt8], _ position: Int) -> UInt32 {
-        let word =
-            UInt32(bytes[position]) | UInt32(bytes[position + 1]) << 8
-            | UInt32(bytes[position + 2]) << 16 | UInt32(bytes[position + 3]) << 24
+        var word: UInt32 = 0
+        for index in 0..<4 {
+            word |= UInt32(truncatingIfNeeded: bytes[position + index]) << (8 * UInt32(index))
+        }
         return isBigEndian ? word.byteSwapped : word
     }
 

@@ -2,18 +2,20 @@ import WasmSystem
 
 /// Commits that follow each other soon are gathered in a write-ahead log: one wait for the disk for
 /// each of them, instead of four. Meanwhile the exclusive lock is kept, for `Options.gatherTime` at
-/// most, and changed pages stay in memory. Then the pages go into the database, and for a while
-/// others have their turn.
+/// most, and changed pages stay in memory. Then the pages go into the database, and others have
+/// their turn.
 extension Pager {
     /// After so many nanoseconds without a commit the others get the lock.
     static let idleTime: UInt64 = 5_000_000
+    /// How long the file is left alone then: SQLite tries again after 100 ms at most.
+    private static let othersTime: UInt64 = 120_000_000
     /// A larger log is moved into the database.
     private static let logLimit = 64 << 20
 
     /// Whether the transaction may be the first one of a log.
     var mayGather: Bool {
-        options.gatherTime > 0 && files.now() >= gatherAfter && !hasWrittenEarly
-            && journal?.isValid != true && !header.usesWriteAheadLog
+        options.gatherTime > 0 && !hasWrittenEarly && journal?.isValid != true
+            && !header.usesWriteAheadLog
             && cache.dirtyCount <= cache.limit / 2
     }
 
@@ -24,6 +26,18 @@ extension Pager {
         return now >= lastCommit.addingClamped(Self.idleTime)
             || now >= gatherStart.addingClamped(options.gatherTime)
             || cache.dirtyCount > cache.limit / 2 || logWriter.byteCount > Self.logLimit
+    }
+
+    /// Leaves the file alone for a while, if it was locked again and again for a long time.
+    func letOthersIn() {
+        let now = files.now()
+        let free = lastRelease.addingClamped(Self.othersTime)
+        if gatherStart == 0 || now >= free {
+            gatherStart = now
+        } else if now >= gatherStart.addingClamped(options.gatherTime) {
+            files.pause(nanoseconds: free - now)
+            gatherStart = files.now()
+        }
     }
 
     /// Begins a transaction under the lock that is kept; false if there is none.
@@ -57,7 +71,6 @@ extension Pager {
                         files, logPath, pageSize: pageSize,
                         permissions: try files.permissions(database))
                 }
-                gatherStart = files.now()
             }
             try logWriter?.append(numbers, pageCount: pageCount, cache.peek)
         } catch {
@@ -88,7 +101,10 @@ extension Pager {
         let database = try open()
         let size = pageSize
         for number in log.numbers.sorted() {
-            guard let bytes = undo?.pages[number] ?? cache.peek(number) else { continue }
+            // Changed pages are never evicted.
+            guard let bytes = undo?.pages[number] ?? cache.peek(number) else {
+                throw .damaged(.init(page: number, .pageNumber))
+            }
             try system(.write) { () throws(SystemError) in
                 try files.writeBytes(database, bytes, at: (Int(number) - 1) * size)
             }
@@ -101,9 +117,6 @@ extension Pager {
             throw .failedSync(error)
         }
         logWriter = nil
-        let now = files.now()
-        let isLong = now >= gatherStart.addingClamped(options.gatherTime)
-        gatherAfter = isLong ? now.addingClamped(options.gatherTime / 4) : now
         if let undo {
             self.undo = nil
             cache.markClean { $0 <= undo.pageCount && undo.pages[$0] == nil }

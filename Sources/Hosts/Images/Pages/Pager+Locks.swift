@@ -50,6 +50,7 @@ extension Pager {
 
     /// Releases all locks.
     func releaseLocks() {
+        if isExclusive { lastRelease = files.now() }
         isExclusive = false
         if let descriptor { try? files.unlock(descriptor, .all) }
     }
@@ -59,6 +60,7 @@ extension Pager {
         if writing, options.isReadOnly { throw .readOnly }
         guard state == .idle else { throw .busy }
         if try beginGathered(writing: writing) { return }
+        if writing, options.gatherTime > 0 { letOthersIn() }
         let deadline = deadline()
         var attempt = 0
         while try !tryBegin(writing, deadline) { try pause(&attempt, until: deadline) }

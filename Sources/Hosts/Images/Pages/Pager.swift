@@ -44,10 +44,11 @@ final class Pager {
     var logWriter: LogWriter?
     /// Pages as they were before a transaction under that lock.
     var undo: Savepoint?
-    /// When the log began, when it had its last commit, and when there may be another one.
+    /// Since when the file is locked but for moments, or 0; when the log had its last commit; and
+    /// when the exclusive lock was released.
     var gatherStart: UInt64 = 0
     var lastCommit: UInt64 = 0
-    var gatherAfter: UInt64 = 0
+    var lastRelease: UInt64 = 0
     /// Why nothing can be done any more.
     var failure: ImageError?
 

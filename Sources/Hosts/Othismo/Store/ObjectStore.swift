@@ -60,6 +60,12 @@ public struct ObjectChanges: Sendable {
         public var target: [UInt8]
         public var sender: [UInt8]?
         public var bytes: [UInt8]
+
+        public init(target: [UInt8], sender: [UInt8]?, bytes: [UInt8]) {
+            self.target = target
+            self.sender = sender
+            self.bytes = bytes
+        }
     }
 
     public var objects: [NewObject] = []
