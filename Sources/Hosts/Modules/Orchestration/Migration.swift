@@ -117,8 +117,9 @@ extension Orchestrator {
                 state = try await takeState(sourceURL + path, on: loop)
             } catch {
                 // An earlier attempt may have come as far as this without being noted here.
-                guard await release(sourceURL + path, to: targetURL, isSent: true, on: loop)
-                    == .done
+                guard
+                    await release(sourceURL + path, to: targetURL, isSent: true, on: loop)
+                        == .done
                 else { throw error }
                 return 0
             }
@@ -229,7 +230,8 @@ extension Orchestrator {
                 try await deployKeepingState(try DeploymentNode(node), to: device, on: loop)
                 done.append(text)
             } catch {
-                options.report("after a migration: device '\(device.name)': \(Failure(error).reason)")
+                let reason = Failure(error).reason
+                options.report("after a migration: device '\(device.name)': \(reason)")
             }
         }
         let areTold = pending.allSatisfy { done.contains($0) || nodes?[$0] == nil }
