@@ -70,7 +70,9 @@ extension Orchestrator {
             document.set(
                 "goalDeployment",
                 .array(solution.steps.map { .string($0.device.id.description) }))
-            Self.setPending(Self.pending(document) + untold, in: &document)
+            // The target has its node.
+            let others = Self.pending(document).filter { $0 != target.id.description }
+            Self.setPending(others + untold, in: &document)
             return .none
         }
         guard updated != nil else { throw Failure(.notFound, "the deployment is gone") }
