@@ -14,7 +14,8 @@ import WasmdModules
 
     /// A deployment `d` on `a` with a state, which `b` fails to get or `a` to give.
     private static func open(
-        _ body: @escaping @Sendable (ModulesHouse, FakeSupervisor, FakeSupervisor, [String], String)
+        _ body:
+            @escaping @Sendable (ModulesHouse, FakeSupervisor, FakeSupervisor, [String], String)
             async throws -> Void
     ) throws {
         try ModulesHouse.openWithDevices(["a", "b"], options: options) { house, supervisors, ids in
@@ -114,6 +115,20 @@ import WasmdModules
             #expect(place.device == .string(ids[1]) && place.pending == nil)
             #expect(source.state.withLock { $0.deleted } == [id])
             #expect(target.state.withLock { $0.states["\(id)/m"] } == [1, 2, 3])
+        }
+    }
+
+    /// The orchestrator died when the source had given up the instance.
+    @Test func aMoveThatWasCutOffIsEnded() throws {
+        try Self.open { house, source, target, ids, id in
+            source.state.withLock { $0.refuses = ["GET state"] }
+            target.state.withLock { $0.states["\(id)/m"] = [4, 5] }
+            let answer = try await Self.migrate(house, id)
+            #expect(answer.status == 200, "\(answer.text)")
+            let place = try await Self.place(house, id)
+            #expect(place.device == .string(ids[1]) && place.pending == nil)
+            // The target goes on with the state that it has.
+            #expect(target.state.withLock { $0.states["\(id)/m"] } == [4, 5])
         }
     }
 

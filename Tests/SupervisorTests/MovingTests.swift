@@ -63,6 +63,12 @@ import WasmdSupervisor
             #expect(
                 try await source.send(.post, Self.release, json: .object([.init("to", url)]))
                     .status == 200)
+            // Sent again, since its answer was lost; to another device it is refused.
+            #expect(
+                try await source.send(.post, Self.release, json: .object([.init("to", url)]))
+                    .status == 200)
+            let other = Document.object([.init("to", "http://127.0.0.1:9/")])
+            #expect(try await source.send(.post, Self.release, json: other).status == 409)
             #expect(try await source.entry(of: waiting).json["result"] == "elsewhere")
             #expect(try await source.run(Self.run + "?x=1").json["result"] == "elsewhere")
             let sent = source.files.requests.withLock { $0.map(\.target) }

@@ -22,6 +22,7 @@ import WasmdSupervisor
         ("description", "supervisorInterfaces", "all functions of WASI, configured skills only"),
         ("description", "supervisorFunctions", "superset: types of the functions"),
         ("deploy not wasm", "warnings", "superset: why its runs will fail"),
+        ("deploy energy without file", "warnings", "superset: why its runs will fail"),
         ("health", "memoryUsage", "measured"),
         ("health after register", "cpuUsage", "measured"),
         ("health after register", "memoryUsage", "measured"),

@@ -125,7 +125,9 @@ public final class Orchestrator: Sendable {
     // MARK: Looking for devices
 
     /// Sets what looks for devices again when a client asks for it.
-    func setReset(_ action: @escaping @Sendable () -> Void) { state.withLock { $0.onReset = action } }
+    func setReset(_ action: @escaping @Sendable () -> Void) {
+        state.withLock { $0.onReset = action }
+    }
 
     /// Asks the local network again who is there, also devices that clients have removed, and checks
     /// all that are known.

@@ -84,9 +84,10 @@ extension Orchestrator {
         var others: [Mount] = []
         for mount in next.mounts.execution {
             let name = "/" + URLText.segment(mount.path)
-            guard let index = outputs.firstIndex(where: { $0.utf8.suffix(name.utf8.count)
-                .elementsEqual(name.utf8) })
-            else {
+            let index = outputs.firstIndex { url in
+                url.utf8.suffix(name.utf8.count).elementsEqual(name.utf8)
+            }
+            guard let index else {
                 others.append(mount)
                 continue
             }

@@ -70,7 +70,9 @@ extension Orchestrator {
             document.set(
                 "goalDeployment",
                 .array(solution.steps.map { .string($0.device.id.description) }))
-            Self.setPending(Self.pending(document) + untold, in: &document)
+            // The target has its node.
+            let others = Self.pending(document).filter { $0 != target.id.description }
+            Self.setPending(others + untold, in: &document)
             return .none
         }
         guard updated != nil else { throw Failure(.notFound, "the deployment is gone") }
@@ -117,8 +119,9 @@ extension Orchestrator {
                 state = try await takeState(sourceURL + path, on: loop)
             } catch {
                 // An earlier attempt may have come as far as this without being noted here.
-                guard await release(sourceURL + path, to: targetURL, isSent: true, on: loop)
-                    == .done
+                guard
+                    await release(sourceURL + path, to: targetURL, isSent: true, on: loop)
+                        == .done
                 else { throw error }
                 return 0
             }
@@ -229,7 +232,8 @@ extension Orchestrator {
                 try await deployKeepingState(try DeploymentNode(node), to: device, on: loop)
                 done.append(text)
             } catch {
-                options.report("after a migration: device '\(device.name)': \(Failure(error).reason)")
+                let reason = Failure(error).reason
+                options.report("after a migration: device '\(device.name)': \(reason)")
             }
         }
         let areTold = pending.allSatisfy { done.contains($0) || nodes?[$0] == nil }

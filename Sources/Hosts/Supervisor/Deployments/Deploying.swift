@@ -56,6 +56,7 @@ extension Supervisor {
             }
         }
         guard failures.isEmpty else { throw SupervisorError.fetching(failures) }
+        warnings += Self.missingFiles(node, modules)
         let deployment = Deployment(node, modules, warnings: warnings)
         do {
             try await DeploymentRecords.put(deployment, in: store, on: loop)
@@ -66,6 +67,27 @@ extension Supervisor {
         history.forgetOutputs(of: deployment.id)
         put(deployment)
         return deployment
+    }
+
+    /// Files of deployment mounts that were not sent, and that no init function makes.
+    private static func missingFiles(
+        _ node: DeploymentNode, _ modules: [DeployedModule]
+    ) -> [String] {
+        var missing: [String] = []
+        for module in modules {
+            guard let functions = node.mounts[module.name],
+                functions["_wasmiot_init"] == nil
+            else { continue }
+            let names = module.files.map { Name($0.name) }
+            for function in functions.entries {
+                for mount in function.value.deployment where !names.contains(Name(mount.path)) {
+                    missing.append(
+                        "module '\(module.name)': the file '\(mount.path)' of function "
+                            + "'\(function.name)' is missing")
+                }
+            }
+        }
+        return missing
     }
 
     private func store(_ bytes: [UInt8], on loop: EventLoop) async throws -> BlobPin {
