@@ -18,6 +18,8 @@ struct BrokerSection: Sendable, Equatable {
     /// What clients of the port may do.
     var wire = WireServer.Options()
 
+    var bridges: [BridgeSection] = []
+
     init() {}
 
     init(_ table: SettingsTable) {
@@ -38,6 +40,7 @@ struct BrokerSection: Sendable, Equatable {
         }
         wire.permissions.publishing = Self.patterns(table, "publish") ?? [.all]
         wire.permissions.subscribing = Self.patterns(table, "subscribe") ?? [.all]
+        bridges = table.namedTables("bridges").map { BridgeSection($0.name, $0.table) }
         let bounds = table.table("limits")
         limits.messageBytes = Self.size(bounds, "message") ?? limits.messageBytes
         limits.bytes = Self.size(bounds, "bytes") ?? limits.bytes
@@ -81,7 +84,7 @@ struct BrokerSection: Sendable, Equatable {
     }
 
     /// Whether the broker makes connections.
-    var connects: Bool { false }
+    var connects: Bool { !bridges.isEmpty }
 
     var options: Broker.Options {
         var options = Broker.Options()
@@ -105,6 +108,7 @@ struct BrokerSection: Sendable, Equatable {
         let facts: [(String, String, Bool)] = [
             ("listen", "\(listen)", false), ("topics", names.joined(separator: " "), true),
             ("topic", own.sorted().joined(separator: "\n"), true),
+            ("bridges", bridges.map { "\($0)" }.joined(separator: "\n"), false),
             ("dynamic", "\(isDynamic)", true), ("durable", "\(standard.isDurable)", true),
             ("retain", "\(standard.retains)", true), ("queue", "\(standard.queue)", true),
             ("queue_bytes", "\(standard.queueBytes)", true),

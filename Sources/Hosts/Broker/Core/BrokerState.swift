@@ -192,12 +192,12 @@ struct BrokerState {
                 throw error
             }
             lastSequence += 1
+            let retains = publication.isRetained || topic.options.retains
             let held = HeldMessage(
                 BrokerMessage(
                     topic: name, payload: payload, sequence: lastSequence, time: time,
-                    origin: publication.origin),
+                    origin: publication.origin, isRetained: publication.isRetained),
                 isDurable: isStored && topic.options.isDurable)
-            let retains = publication.isRetained || topic.options.retains
             guard held.isDurable else {
                 deliver(held, topic, retains: retains)
                 return call { completion(nil) }
