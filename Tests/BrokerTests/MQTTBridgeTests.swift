@@ -413,6 +413,8 @@ import WasmdEventLoop
                 let peer = try await accept()
                 do {
                     try await peer.accept(hasSession: Bool.random(using: &generator))
+                    // With a full window nothing more comes.
+                    peer.stream.deadline = .after(.milliseconds(200))
                     for _ in 0..<Int.random(in: 1..<60, using: &generator) {
                         let publish = try await peer.publish()
                         seen.value.insert(String(decoding: publish.payload, as: UTF8.self))

@@ -53,11 +53,12 @@ import Testing
         let large = String(repeating: "x", count: 65_001)
         let refused = try request(server, "POST", "/admin/topics/publish?topic=alert", large)
         #expect(refused.status == 413 && refused.body.contains("broker.limits.message"))
-        #expect(try request(server, "POST", "/admin/topics/read?topic=none").status == 404)
+        #expect(try request(server, "POST", "/admin/topics/read?topic=none").status == 204)
+        #expect(try command(server, "read none") == "none empty")
         #expect(try request(server, "GET", "/admin/topics").body.contains(#""name":"a/b""#))
         let metrics = try request(server, "GET", "/metrics").body
         #expect(metrics.contains("\nwasmd_topic_queued{topic=\"a/b\"} 1\n"))
-        #expect(metrics.contains("\nwasmd_wire_commands_total{outcome=\"done\"} 2\n"))
+        #expect(metrics.contains("\nwasmd_wire_commands_total{outcome=\"done\"} 3\n"))
         server.signal(SIGKILL)
         _ = server.end()
         let second = try ServerProcess(

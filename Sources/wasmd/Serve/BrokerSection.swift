@@ -25,10 +25,11 @@ struct BrokerSection: Sendable, Equatable {
     init(_ table: SettingsTable) {
         listen = table.addresses("listen")
         Self.read(table, &standard)
-        isDynamic = table.boolean("dynamic") ?? isDynamic
         for name in table.texts("topics", expected: Self.name, { TopicName($0) }) ?? [] {
             topics[name] = standard
         }
+        // Whoever lists the topics means these.
+        isDynamic = table.boolean("dynamic") ?? topics.isEmpty
         for one in table.tables("topic") {
             var options = standard
             Self.read(one, &options)

@@ -281,7 +281,9 @@ struct BrokerState {
         _ name: TopicName, _ permissions: TopicPermissions
     ) -> Result<BrokerMessage?, BrokerError> {
         guard permissions.mayRead(name) else { return .failure(.mayNotRead(name)) }
-        guard let topic = topics[name] else { return .failure(.unknownTopic(name)) }
+        guard let topic = topics[name] else {
+            return options.dynamic == nil ? .failure(.unknownTopic(name)) : .success(nil)
+        }
         guard let held = takeFirst(topic) else { return .success(nil) }
         topic.read &+= 1
         kick()
