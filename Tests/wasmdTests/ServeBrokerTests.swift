@@ -36,7 +36,7 @@ import Testing
     @Test func topicsOfAServer() throws {
         let folder = try TemporaryFolder()
         let arguments = [
-            "--data", folder.path + "/data", "--broker", "127.0.0.1:0", "--console", "127.0.0.1:0",
+            "--data", folder.path + "/data", "--broker", "127.0.0.1:0", "--executor", "127.0.0.1:0",
         ]
         let server = try ServerProcess(
             arguments, folder: folder, listen: nil, variables: ["WASMD_BROKER_DURABLE=true"],
