@@ -22,6 +22,7 @@ let package = Package(
             targets: [
                 "WasmSystem", "WasmdDigests", "WasmdDocuments", "WasmdEventLoop", "WasmdHTTP",
                 "WasmdHTTPServer", "WasmdHTTPClient", "WasmdGuests", "WasmdStorage", "WasmdWATM",
+                "WasmdBroker",
             ]),
     ],
     targets: [

@@ -27,6 +27,13 @@ let package = Package(
                 .product(name: "WasmdRooms", package: "wasmd"),
                 .product(name: "WasmdHostRooms", package: "wasmd"),
             ], path: "guests", exclude: ["guest.c", "guest.wasm", "build", "measure-copying"]),
+        // What a broker carries.
+        .executableTarget(
+            name: "measure-broker",
+            dependencies: [
+                .product(name: "WasmdRooms", package: "wasmd"),
+                .product(name: "WasmdHostRooms", package: "wasmd"),
+            ], path: "broker"),
         // What the store writes, reads and takes.
         .executableTarget(
             name: "measure-storage",

@@ -298,9 +298,10 @@ final class TestFolder: Sendable {
         for (key, value) in [
             ("broker/m/alert", [UInt8]()), ("broker/m/alert\u{0}short", [1, 2, 3]),
             ("broker/q/alert", [1]), ("broker/r/alert", [1, 2]), ("broker/s/x", [1]),
-            ("broker/s/none", sequence), ("broker/m/a b\u{0}12345678", [1]),
-            ("broker/r/telemetry", sequence + sequence + [200, 1]),
-            ("broker/m/telemetry\u{0}12345678", sequence + sequence + [0] + Array("ok".utf8)),
+            ("broker/s/none", sequence + sequence + sequence + [9]),
+            ("broker/m/a b\u{0}12345678", [1]),
+            ("broker/r/telemetry", sequence + sequence + [0, 200, 1]),
+            ("broker/m/telemetry\u{0}12345678", sequence + sequence + [0, 0] + Array("ok".utf8)),
         ] { transaction.put(Array(key.utf8), value) }
         try store.commitBlocking(transaction)
         let broker = try Broker(options, store: store)

@@ -67,6 +67,12 @@ extension Delivery {
         #expect(broker.totals.refused == 1)
     }
 
+    @Test func aTopicThatIsNotThereYetIsEmpty() throws {
+        let broker = Broker()
+        #expect(try broker.read(.alert) == nil)
+        #expect(broker.topics.isEmpty)
+    }
+
     @Test func fullQueueDropsTheOldest() throws {
         var options = Broker.Options()
         options.dynamic?.queue = 3

@@ -18,15 +18,18 @@ struct BrokerSection: Sendable, Equatable {
     /// What clients of the port may do.
     var wire = WireServer.Options()
 
+    var bridges: [BridgeSection] = []
+
     init() {}
 
     init(_ table: SettingsTable) {
         listen = table.addresses("listen")
         Self.read(table, &standard)
-        isDynamic = table.boolean("dynamic") ?? isDynamic
         for name in table.texts("topics", expected: Self.name, { TopicName($0) }) ?? [] {
             topics[name] = standard
         }
+        // Whoever lists the topics means these.
+        isDynamic = table.boolean("dynamic") ?? topics.isEmpty
         for one in table.tables("topic") {
             var options = standard
             Self.read(one, &options)
@@ -38,6 +41,7 @@ struct BrokerSection: Sendable, Equatable {
         }
         wire.permissions.publishing = Self.patterns(table, "publish") ?? [.all]
         wire.permissions.subscribing = Self.patterns(table, "subscribe") ?? [.all]
+        bridges = table.namedTables("bridges").map { BridgeSection($0.name, $0.table) }
         let bounds = table.table("limits")
         limits.messageBytes = Self.size(bounds, "message") ?? limits.messageBytes
         limits.bytes = Self.size(bounds, "bytes") ?? limits.bytes
@@ -81,7 +85,7 @@ struct BrokerSection: Sendable, Equatable {
     }
 
     /// Whether the broker makes connections.
-    var connects: Bool { false }
+    var connects: Bool { !bridges.isEmpty }
 
     var options: Broker.Options {
         var options = Broker.Options()
@@ -105,6 +109,7 @@ struct BrokerSection: Sendable, Equatable {
         let facts: [(String, String, Bool)] = [
             ("listen", "\(listen)", false), ("topics", names.joined(separator: " "), true),
             ("topic", own.sorted().joined(separator: "\n"), true),
+            ("bridges", bridges.map { "\($0)" }.joined(separator: "\n"), false),
             ("dynamic", "\(isDynamic)", true), ("durable", "\(standard.isDurable)", true),
             ("retain", "\(standard.retains)", true), ("queue", "\(standard.queue)", true),
             ("queue_bytes", "\(standard.queueBytes)", true),

@@ -1,3 +1,5 @@
+import Synchronization
+import WasmSystem
 import WasmdBroker
 import WasmdDocuments
 import WasmdEventLoop
@@ -5,23 +7,64 @@ import WasmdHTTPServer
 import WasmdOperation
 import WasmdStorage
 
-/// The topics of a daemon: there in any case, for its hosts; at a port if one is named.
+/// The topics of a daemon: there in any case, for its hosts; at a port if one is named; and bridges
+/// to other brokers.
+///
+/// Made before the process restricts itself: it reads what is out of reach then.
 struct BrokerService: DaemonService {
     private let section: BrokerSection
+    private let bridges: [MQTTBridgeOptions]
 
-    init(_ settings: DaemonSettings) { section = settings.broker }
+    /// - Throws: `Refusal` if a file with a password cannot be read.
+    init(_ settings: DaemonSettings) throws(Refusal) {
+        section = settings.broker
+        var bridges: [MQTTBridgeOptions] = []
+        if !section.bridges.isEmpty {
+            let resolver = Resolver.ofSystem()
+            for bridge in section.bridges { bridges.append(try bridge.options(resolver)) }
+        }
+        self.bridges = bridges
+    }
 
     func open(_ store: WasmdStorage.Store, _ house: DaemonHouse) throws -> any OpenService {
-        OpenBroker(
-            broker: house.broker, wire: WireServer(house.broker, section.wire),
-            readiness: house.readiness)
+        let broker = house.broker
+        MQTTBridge.removeOthers(than: bridges.map(\.name), from: broker)
+        return OpenBroker(
+            broker: broker, wire: WireServer(broker, section.wire),
+            bridges: bridges.map { options in
+                MQTTBridge(broker, options) { ServeMessages.write(printable($0)) }
+            }, readiness: house.readiness)
+    }
+}
+
+/// Tasks that are cancelled when the server ends.
+private final class EndlessTasks: Sendable {
+    private let tasks = Mutex<[LoopTask<Void>]>([])
+
+    func add(_ task: LoopTask<Void>) { tasks.withLock { $0.append(task) } }
+
+    func cancel() {
+        let all = tasks.withLock { tasks in
+            defer { tasks = [] }
+            return tasks
+        }
+        for task in all { task.cancel() }
     }
 }
 
 private struct OpenBroker: OpenService {
     let broker: Broker
     let wire: WireServer
+    let bridges: [MQTTBridge]
     let readiness: Readiness
+    private let tasks = EndlessTasks()
+
+    init(broker: Broker, wire: WireServer, bridges: [MQTTBridge], readiness: Readiness) {
+        self.broker = broker
+        self.wire = wire
+        self.bridges = bridges
+        self.readiness = readiness
+    }
 
     var personality: DaemonSettings.Personality { .broker }
 
@@ -46,6 +89,7 @@ private struct OpenBroker: OpenService {
     func watch(_ metrics: MetricRegistry) {
         broker.watch(metrics)
         wire.watch(metrics)
+        MQTTBridge.watch(bridges, metrics)
     }
 
     func follow(_ settings: DaemonSettings) {
@@ -53,9 +97,15 @@ private struct OpenBroker: OpenService {
         wire.options = settings.broker.wire
     }
 
-    func start(on loop: EventLoop) { broker.start(on: loop) }
+    func start(on loop: EventLoop) {
+        broker.start(on: loop)
+        for bridge in bridges { tasks.add(loop.spawn { await bridge.run(on: loop) }) }
+    }
 
-    func stop(on loop: EventLoop) async { wire.stop() }
+    func stop(on loop: EventLoop) async {
+        wire.stop()
+        tasks.cancel()
+    }
 
     func finish(on loop: EventLoop) async {
         // A failure was reported to those whose messages are lost.

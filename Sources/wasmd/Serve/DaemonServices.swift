@@ -93,7 +93,7 @@ struct DaemonServices: Sendable {
     /// - Throws: `Refusal`
     init(_ settings: DaemonSettings, _ listeners: DaemonListeners) throws {
         // The broker first: others may publish as soon as they start.
-        var all: [any DaemonService] = [BrokerService(settings)]
+        var all: [any DaemonService] = [try BrokerService(settings)]
         if let service = try OrchestratorService(settings, listeners) { all.append(service) }
         if let service = try SupervisorService(settings, listeners) { all.append(service) }
         if let service = try TransportsService(settings) { all.append(service) }

@@ -95,7 +95,8 @@ struct SupervisorService: DaemonService {
         section.renewal ?? Self.seconds("WASMIOT_REGISTER_RENEWAL_TIME") ?? .seconds(900)
     }
 
-    private static func read(_ path: Word) throws(Refusal) -> [UInt8] {
+    /// The bytes of a file, at most those of an image.
+    static func read(_ path: Word) throws(Refusal) -> [UInt8] {
         do {
             let file = FileDescriptor(owning: try unsafe Kernel.open(path.cString, [.readOnly]))
             let number = file.number

@@ -128,7 +128,8 @@ public final class Broker: Sendable {
 
     // MARK: Reading
 
-    /// Takes the oldest message of a topic's queue away; nil if it is empty.
+    /// Takes the oldest message of a topic's queue away; nil if it is empty, or the topic is not
+    /// there yet.
     ///
     /// A durable message is removed from the disk soon after: one that was read shortly before the
     /// process was killed may be read once more.

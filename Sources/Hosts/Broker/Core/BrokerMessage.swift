@@ -12,6 +12,8 @@ public struct BrokerMessage: Sendable {
     public let time: UInt64
     /// The bridge through which it came; nil if a client of this broker has published it.
     public let origin: String?
+    /// Whether its publisher wanted it to be kept as the last value.
+    public let isRetained: Bool
 
     var cost: Int { payload.count + topic.bytes.count + Self.overhead }
 }

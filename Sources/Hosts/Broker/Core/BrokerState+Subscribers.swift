@@ -33,7 +33,10 @@ extension BrokerState {
         if let name = options.name, let known = named[name] {
             guard known.attachment == nil else { throw .nameInUse(name) }
             known.attachment = lastSubscriber
-            let isChanged = known.patterns != patterns
+            let isChanged =
+                known.patterns != patterns || known.options.queue != options.queue
+                || known.options.queueBytes != options.queueBytes
+                || known.options.whenFull != options.whenFull
             known.patterns = patterns
             known.options = options
             known.permissions = permissions

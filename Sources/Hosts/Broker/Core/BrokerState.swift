@@ -192,12 +192,12 @@ struct BrokerState {
                 throw error
             }
             lastSequence += 1
+            let retains = publication.isRetained || topic.options.retains
             let held = HeldMessage(
                 BrokerMessage(
                     topic: name, payload: payload, sequence: lastSequence, time: time,
-                    origin: publication.origin),
+                    origin: publication.origin, isRetained: publication.isRetained),
                 isDurable: isStored && topic.options.isDurable)
-            let retains = publication.isRetained || topic.options.retains
             guard held.isDurable else {
                 deliver(held, topic, retains: retains)
                 return call { completion(nil) }
@@ -281,7 +281,9 @@ struct BrokerState {
         _ name: TopicName, _ permissions: TopicPermissions
     ) -> Result<BrokerMessage?, BrokerError> {
         guard permissions.mayRead(name) else { return .failure(.mayNotRead(name)) }
-        guard let topic = topics[name] else { return .failure(.unknownTopic(name)) }
+        guard let topic = topics[name] else {
+            return options.dynamic == nil ? .failure(.unknownTopic(name)) : .success(nil)
+        }
         guard let held = takeFirst(topic) else { return .success(nil) }
         topic.read &+= 1
         kick()

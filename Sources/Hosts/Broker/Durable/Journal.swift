@@ -166,9 +166,7 @@ extension BrokerState {
     /// Writes a named subscription.
     mutating func writeSubscription(_ subscriber: Subscriber) {
         guard let name = subscriber.options.name else { return }
-        var value = StoredKeys.number(subscriber.floor)
-        for pattern in subscriber.patterns { value += pattern.bytes + [0x0a] }
-        journal.set(StoredKeys.subscription(name), value)
+        journal.set(StoredKeys.subscription(name), StoredKeys.value(subscriber))
         kick()
     }
 }

@@ -40,18 +40,12 @@ extension BrokerState {
         _ snapshot: WasmdStorage.Snapshot
     ) throws(BrokerError) {
         for (key, value) in try Self.values(snapshot, StoredKeys.subscriptions) {
-            guard let floor = StoredKeys.number(value.prefix(8)) else { continue }
-            let patterns = value.dropFirst(8).split(separator: 0x0a).compactMap { TopicPattern($0) }
-            var options = SubscriptionOptions()
-            options.name = String(decoding: key, as: UTF8.self)
-            options.acknowledges = true
-            // Until its client says what it wants, nothing is lost.
-            options.whenFull = .refuse
+            let name = String(decoding: key, as: UTF8.self)
+            guard let subscriber = StoredKeys.subscriber(name, value, lastSubscriber + 1) else {
+                continue
+            }
             lastSubscriber += 1
-            let subscriber = Subscriber(lastSubscriber, patterns, options, .all)
-            subscriber.floor = floor
-            subscriber.last = floor
-            lastSequence = max(lastSequence, floor)
+            lastSequence = max(lastSequence, subscriber.floor)
             add(subscriber)
         }
     }

@@ -105,3 +105,30 @@ extension WireServer {
         }
     }
 }
+
+extension MQTTBridge {
+    /// Adds the families of metrics of all bridges: to be called once.
+    public static func watch(_ bridges: [MQTTBridge], _ registry: MetricRegistry) {
+        guard !bridges.isEmpty else { return }
+        func collect(
+            _ name: String, _ help: String, _ kind: MetricKind,
+            _ read: @escaping @Sendable (MQTTBridgeStatistics) -> UInt64
+        ) {
+            registry.collected(name, help, kind, labels: ["bridge"]) {
+                bridges.map { MetricSample(read($0.statistics), $0.options.name) }
+            }
+        }
+        collect("wasmd_bridge_connected", "1 if there is a connection, else 0.", .gauge) {
+            $0.isConnected ? 1 : 0
+        }
+        collect("wasmd_bridge_connections_total", "Connections.", .counter) { $0.connections }
+        collect("wasmd_bridge_sent_total", "Messages that were sent.", .counter) { $0.sent }
+        collect("wasmd_bridge_received_total", "Messages that came.", .counter) { $0.received }
+        collect(
+            "wasmd_bridge_refused_total", "Messages that came and could not be taken.", .counter
+        ) { $0.refused }
+        collect("wasmd_bridge_dropped_total", "Messages that were never sent.", .counter) {
+            $0.dropped
+        }
+    }
+}
