@@ -203,8 +203,8 @@ let package = Package(
             name: "WasmdServices",
             dependencies: [
                 "WasmInterpreter", "WasmWASI", "WasmSystem", "WasmdBroker", "WasmdDigests",
-                "WasmdEventLoop",
-                "WasmdGuests", "WasmdHTTP", "WasmdHTTPClient", "WasmdOperation",
+                "WasmdDocuments", "WasmdEventLoop", "WasmdGuests", "WasmdHTTP", "WasmdHTTPClient",
+                "WasmdOperation", "WasmdStorage",
             ],
             path: "Sources/Hosts/Services",
             swiftSettings: [
@@ -354,6 +354,7 @@ let package = Package(
             dependencies: [
                 "WasmInterpreter", "WasmSystem", "WasmText", "WasmWASI", "WasmdBroker",
                 "WasmdEventLoop", "WasmdGuests", "WasmdHTTP", "WasmdOperation", "WasmdServices",
+                "WasmdStorage",
             ],
             path: "Tests/ServicesTests"),
         .testTarget(

@@ -6,7 +6,8 @@ import WasmInterpreter
 /// parser, the help, the completions and the suggestions use it.
 struct Command: Sendable {
     enum Verb: String, CaseIterable, Sendable {
-        case run, serve, watm, services, ctl, token, data, othismo, validate, inspect, explore, wat2wasm,
+        case run, serve, watm, services, ctl, token, data, othismo, validate, inspect, explore,
+            wat2wasm,
             wasm2wat,
             wast
         case completions
@@ -133,7 +134,7 @@ enum Completion: Sendable, Equatable {
 
     enum WordList: Sendable, Equatable {
         case verbs, shells, features, unknownImports, sandbox, dataActions, scopes
-        case controlVerbs, profileForms, imageVerbs, transportVerbs
+        case controlVerbs, profileForms, imageVerbs, transportVerbs, serviceVerbs
     }
 }
 
@@ -150,6 +151,7 @@ extension Completion.WordList {
         case .controlVerbs: ControlOptions.Verb.words
         case .imageVerbs: OthismoOptions.Verb.words
         case .transportVerbs: TransportSettings.Verb.words
+        case .serviceVerbs: ServiceControl.Verb.words
         case .profileForms: ["firefox", "flamegraph"]
         case .scopes: TokenCommand.scopeNames
         }

@@ -25,7 +25,14 @@ struct Daemon {
     /// Serves until a signal comes.
     func run() throws {
         let folder = data.bytes
-        let readable = file.folders + (settings.orchestrator.initFolder.map { [$0.bytes] } ?? [])
+        let readable =
+            file.folders + (settings.orchestrator.initFolder.map { [$0.bytes] } ?? [])
+            + settings.services.map(\.moduleFolder)
+        var opened: [(path: [UInt8], isReadOnly: Bool)] = [(folder, false)]
+        for folder in settings.services.flatMap(\.folders) {
+            opened.append((folder.hostPathBytes, folder.isReadOnly))
+        }
+        let folders = opened
         let sandbox: Sandbox? =
             switch settings.common.sandbox {
             case .off: nil
@@ -34,7 +41,7 @@ struct Daemon {
             }
         try ServeSandbox(sandbox, file: data.text) {
             var confinement = Confinement.serving(
-                readable, folders: [(folder, false)], connects: DaemonServices.connect(settings))
+                readable, folders: folders, connects: DaemonServices.connect(settings))
             if let port = settings.common.traces?.port, !DaemonServices.connect(settings) {
                 // The collector of traces is the only server that it speaks to.
                 confinement.landlock.connectPorts = [port]

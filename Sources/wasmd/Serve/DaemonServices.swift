@@ -75,6 +75,7 @@ struct DaemonServices: Sendable {
         var all: [any DaemonService] = [BrokerService(settings)]
         if let service = OrchestratorService(settings, listeners) { all.append(service) }
         if let service = try SupervisorService(settings, listeners) { all.append(service) }
+        if let service = try ModuleServices(settings) { all.append(service) }
         self.all = all
         discovery = DiscoveryService(settings)
     }
@@ -82,7 +83,7 @@ struct DaemonServices: Sendable {
     /// Whether one of them makes connections, to any port.
     static func connect(_ settings: DaemonSettings) -> Bool {
         !settings.orchestrator.listen.isEmpty || !settings.supervisor.listen.isEmpty
-            || settings.broker.connects
+            || settings.broker.connects || settings.services.contains { !$0.allowedHosts.isEmpty }
     }
 
     func open(

@@ -14,6 +14,7 @@ struct DaemonSettings: Sendable, Equatable {
     var discovery = DiscoverySection()
     var orchestrator = OrchestratorSection()
     var broker = BrokerSection()
+    var services: [ServiceSection] = []
 
     /// What may be served on an address.
     enum Personality: String, CaseIterable, Sendable {
@@ -60,6 +61,7 @@ struct DaemonSettings: Sendable, Equatable {
     var facts: [SettingFact] {
         common.facts + executor.facts + wess.facts + console.facts + supervisor.facts
             + discovery.facts + orchestrator.facts + broker.facts
+            + services.map(\.fact)
     }
 
     /// Reads a file; reading none yields the defaults and what variables say.
@@ -90,6 +92,8 @@ struct DaemonSettings: Sendable, Equatable {
         settings.supervisor = SupervisorSection(file.root.table("supervisor"))
         settings.orchestrator = OrchestratorSection(file.root.table("orchestrator"))
         settings.broker = BrokerSection(file.root.table("broker"))
+        settings.services = file.root.namedTables("service").map { ServiceSection($0, $1) }
+        ServiceSection.check(settings.services, file.root)
         settings.discovery = DiscoverySection(file.root.table("discovery"))
         return (settings, file.finish(), file.unknownVariables, source)
     }
