@@ -205,8 +205,8 @@ let package = Package(
             name: "WasmdServices",
             dependencies: [
                 "WasmInterpreter", "WasmWASI", "WasmSystem", "WasmdBroker", "WasmdDigests",
-                "WasmdEventLoop",
-                "WasmdGuests", "WasmdHTTP", "WasmdHTTPClient", "WasmdOperation",
+                "WasmdDocuments", "WasmdEventLoop", "WasmdGuests", "WasmdHTTP", "WasmdHTTPClient",
+                "WasmdOperation", "WasmdStorage",
             ],
             path: "Sources/Hosts/Services",
             swiftSettings: [
@@ -356,6 +356,7 @@ let package = Package(
             dependencies: [
                 "WasmInterpreter", "WasmSystem", "WasmText", "WasmWASI", "WasmdBroker",
                 "WasmdEventLoop", "WasmdGuests", "WasmdHTTP", "WasmdOperation", "WasmdServices",
+                "WasmdStorage",
             ],
             path: "Tests/ServicesTests"),
         .testTarget(

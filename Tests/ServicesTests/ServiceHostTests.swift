@@ -8,6 +8,7 @@ import WasmdBroker
 import WasmdEventLoop
 import WasmdGuests
 import WasmdOperation
+import WasmdStorage
 
 @testable import WasmdServices
 
@@ -86,6 +87,7 @@ import WasmdOperation
     /// Runs services until all have ended for good, or `isOver`.
     private func run(
         _ definitions: [ServiceDefinition], patience: Duration = .seconds(5),
+        store: WasmdStorage.Store? = nil,
         during body: @escaping @Sendable (ServiceHost, EventLoop) async throws -> Void = {
             _ = await $0.ended(on: $1)
         }
@@ -97,6 +99,7 @@ import WasmdOperation
         }
         options.report = { log.add($0, $1) }
         options.patience = patience
+        options.store = store
         let host = ServiceHost(GuestRuns(), options)
         let settings = definitions
         try EventLoop().run { loop in
@@ -398,5 +401,76 @@ import WasmdOperation
         let flood = log.lines.filter { $0.hasPrefix("Module: F") }.count
         // Its burst, and 2 MiB in a second.
         #expect(flood <= 8 + 32 * 60)
+    }
+
+    // MARK: Stores
+
+    /// Writes, reads, and lists keys of the store at 1001; reports numbers as letters.
+    private static let storing = """
+        (module
+          (import "hostobservability" "loginfo" (func $log (param i32 i32 i32 i32)))
+          (import "wasmd:kv" "get" (func $get (param i32 i32 i32 i32 i32 i32 i32) (result i32)))
+          (import "wasmd:kv" "set" (func $set (param i32 i32 i32 i32 i32 i32) (result i32)))
+          (import "wasmd:kv" "delete" (func $delete (param i32 i32 i32 i32) (result i32)))
+          (import "wasmd:kv" "next" (func $next (param i32 i32 i32 i32 i32 i32 i32) (result i32)))
+          (import "wasmd:config" "get" (func $config (param i32 i32 i32 i32 i32) (result i32)))
+          (memory (export "memory") 1)
+          (global $at (mut i32) (i32.const 3000))
+          (data (i32.const 1000) "Mstorekey1key2valueother")
+          (func $note (param i32)
+            (i32.store8 (global.get $at) (i32.add (i32.const 48) (local.get 0)))
+            (global.set $at (i32.add (global.get $at) (i32.const 1))))
+          (func (export "run")
+            (call $note (call $get (i32.const 1001) (i32.const 5) (i32.const 1006) (i32.const 4)
+              (i32.const 2000) (i32.const 100) (i32.const 0)))
+            (call $note (call $set (i32.const 1001) (i32.const 5) (i32.const 1006) (i32.const 4)
+              (i32.const 1014) (i32.const 5)))
+            (call $note (call $set (i32.const 1001) (i32.const 5) (i32.const 1010) (i32.const 4)
+              (i32.const 1014) (i32.const 0)))
+            (call $note (call $get (i32.const 1001) (i32.const 5) (i32.const 1006) (i32.const 4)
+              (i32.const 2000) (i32.const 100) (i32.const 0)))
+            (call $note (i32.load (i32.const 0)))
+            (call $note (call $get (i32.const 1001) (i32.const 5) (i32.const 1006) (i32.const 4)
+              (i32.const 2000) (i32.const 4) (i32.const 0)))
+            (call $note (call $next (i32.const 1001) (i32.const 5) (i32.const 0) (i32.const 0)
+              (i32.const 2000) (i32.const 100) (i32.const 0)))
+            (call $note (call $next (i32.const 1001) (i32.const 5) (i32.const 1010) (i32.const 4)
+              (i32.const 2000) (i32.const 100) (i32.const 0)))
+            (call $note (call $delete (i32.const 1001) (i32.const 5) (i32.const 1006) (i32.const 4)))
+            (call $note (call $delete (i32.const 1001) (i32.const 5) (i32.const 1006) (i32.const 4)))
+            (call $note (call $set (i32.const 1019) (i32.const 5) (i32.const 1006) (i32.const 4)
+              (i32.const 1014) (i32.const 5)))
+            (call $note (call $set (i32.const 1001) (i32.const 5) (i32.const 1006) (i32.const 0)
+              (i32.const 1014) (i32.const 5)))
+            (call $note (call $set (i32.const 1001) (i32.const 5) (i32.const -1) (i32.const 4)
+              (i32.const 1014) (i32.const 5)))
+            (call $note (call $config (i32.const 1006) (i32.const 4) (i32.const 2000) (i32.const 9)
+              (i32.const 0)))
+            (call $note (call $config (i32.const 1010) (i32.const 4) (i32.const 2000) (i32.const 9)
+              (i32.const 0)))
+            (call $log (i32.const 1000) (i32.const 1) (i32.const 3000)
+              (i32.sub (global.get $at) (i32.const 3000)))))
+        """
+
+    @Test func storesByName() throws {
+        let folder = "/tmp/wasmd-services-\(SystemClock.monotonic.now)"
+        let path = Array(folder.utf8)
+        try WasmdStorage.Store.makeFolder(path)
+        let store = try WasmdStorage.Store(folder: path)
+        defer { store.close() }
+        let text = Self.storing
+        let (log, _) = try run(
+            [
+                try definition("one", text) {
+                    $0.entry = .function("run")
+                    $0.stores = ["store"]
+                    $0.values = ["key1": [0x78]]
+                },
+                try definition("two", text) { $0.entry = .function("run") },
+            ], store: store)
+        let expected: Set = [
+            "Module: M, Message: 100052010134401", "Module: M, Message: 333303333333411",
+        ]
+        #expect(Set(log.lines) == expected)
     }
 }

@@ -132,7 +132,7 @@ enum Completion: Sendable, Equatable {
 
     enum WordList: Sendable, Equatable {
         case verbs, shells, features, unknownImports, sandbox, dataActions, scopes
-        case controlVerbs, profileForms, imageVerbs, transportVerbs
+        case controlVerbs, profileForms, imageVerbs, transportVerbs, serviceVerbs
     }
 }
 
@@ -149,6 +149,7 @@ extension Completion.WordList {
         case .controlVerbs: ControlOptions.Verb.words
         case .imageVerbs: OthismoOptions.Verb.words
         case .transportVerbs: TransportSettings.Verb.words
+        case .serviceVerbs: ServiceControl.Verb.words
         case .profileForms: ["firefox", "flamegraph"]
         case .scopes: TokenCommand.scopeNames
         }

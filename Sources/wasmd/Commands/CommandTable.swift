@@ -36,7 +36,8 @@ extension Command {
         operands: [CommandOperand("FILE", .one, .module), CommandOperand("ARGS", .guest, .file)],
         options: [
             .dir, .env, .envInherit, .stdin, .argv0, .chdir, .tcplisten, .listenFd, .allowHost,
-            .maxSessions, .invoke, .preload, .unknownImports, .fuel, .timeout, .maxMemory, .maxHeap, .stackSize,
+            .maxSessions, .invoke, .preload, .unknownImports, .fuel, .timeout, .maxMemory, .maxHeap,
+            .stackSize,
             .maxTable, .maxThreads, .maxDescriptors, .sandbox, .deterministic, .features, .trace,
             .stats, .profile, .flamegraph, .coverage, .coredump, .saveModule, .help,
         ],

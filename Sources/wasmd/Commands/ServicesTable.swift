@@ -4,10 +4,14 @@ extension Command {
     static let services = Command(
         verb: .services,
         summary: "Run the modules of a solution as services",
-        operands: [],
+        operands: [
+            CommandOperand("VERB", .optional, .word(.serviceVerbs)),
+            CommandOperand("NAME", .optional),
+        ],
         options: [
-            .servicesRoot, .gatewayHost, .serverAddress, .maxSessions, .restartLimit,
-            .serviceMemory, .serviceDescriptors, .loops, .help,
+            .servicesRoot, .gatewayHost, .serverAddress, .nativeServer, .maxSessions,
+            .restartLimit, .serviceMemory, .serviceDescriptors, .loops, .server, .tokenFile, .json,
+            .help,
         ],
         notes: [
             "Runs three modules: server_module, which gets the listening socket ADDR as descriptor 4, "
@@ -20,6 +24,8 @@ extension Command {
             "What modules say by loginfo goes to standard output, what they print themselves to "
                 + "the stream that they chose. A module that fails is started again after a pause "
                 + "of half a second, which doubles up to 30 seconds; the others go on.",
+            "list, logs NAME, restart NAME: see and restart the services of a server that runs "
+                + "([service.NAME] of its configuration), through its admin interface.",
             "SIGHUP starts all modules again, with their files read anew. SIGTERM and Ctrl-C end "
                 + "all.",
         ],
@@ -27,7 +33,7 @@ extension Command {
             (
                 "wasmd services --root . -g http://127.0.0.1:9000 -s 127.0.0.1:8080",
                 "the modules of this folder"
-            )
+            ), ("wasmd services list --server http://127.0.0.1:8080", "those of a server"),
         ])
 }
 
@@ -43,6 +49,10 @@ extension Option {
         "server-socket-address", letter: "s", value: "ADDR",
         help: "Listen at ADDR for the server, and send it messages there: 127.0.0.1:8080, "
             + "[::1]:8080 or 0.0.0.0:8080")
+    static let nativeServer = Option(
+        "native-server",
+        help: "Let the host keep the messages itself, instead of server_module: at ADDR, with the "
+            + "same protocol. Its topics are those of server_module/config.toml, if it is there")
     static let maxSessions = Option(
         "max-sessions", value: "N",
         help: "Let a module have at most N responses open; default 42")

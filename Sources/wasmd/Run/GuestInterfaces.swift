@@ -9,8 +9,8 @@ import WasmdServices
 /// The interfaces of services that a program of `wasmd run` may use: `wasi_experimental_http` and
 /// `hostobservability`.
 ///
-/// Made only if an option asks for them. The loop that sends requests is started with the first one; the
-/// program's thread waits meanwhile.
+/// Made only if an option asks for them. The loop that sends requests is started with the first
+/// one; the program's thread waits meanwhile.
 final class GuestInterfaces: Sendable {
     private let http: GuestHTTP
     private let observability: HostObservability
@@ -32,12 +32,9 @@ final class GuestInterfaces: Sendable {
         http = GuestHTTP(policy, sessions: options.sessionLimit) {
             OutboundClient(policy, settings, on: try thread.running())
         }
-        let write: @Sendable ([UInt8]) -> Void = { bytes in
-            unsafe bytes.withUnsafeBytes {
-                try? unsafe Kernel.writeAll(Kernel.standardOutput, $0)
-            }
-        }
-        observability = HostObservability(write: write)
+        // Without a thread of its own: lines are written at once.
+        let output = LogOutput(Kernel.standardOutput)
+        observability = HostObservability { output.write($0) }
     }
 
     /// Defines the functions for one thread of the program.

@@ -28,7 +28,11 @@ struct Daemon {
         let readable =
             file.folders + TransportsService.folders(settings)
             + (settings.orchestrator.initFolder.map { [$0.bytes] } ?? [])
-        var folders = [(path: folder, isReadOnly: false)]
+            + settings.services.map(\.moduleFolder)
+        var folders: [(path: [UInt8], isReadOnly: Bool)] = [(folder, false)]
+        for folder in settings.services.flatMap(\.folders) {
+            folders.append((folder.hostPathBytes, folder.isReadOnly))
+        }
         if !settings.othismo.listen.isEmpty, let name = settings.othismo.image {
             // Its journal is beside it.
             folders.append((ServedImage.folder(of: ImageFile.path(name)), false))

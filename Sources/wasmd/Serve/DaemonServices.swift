@@ -98,6 +98,7 @@ struct DaemonServices: Sendable {
         if let service = try SupervisorService(settings, listeners) { all.append(service) }
         if let service = try TransportsService(settings) { all.append(service) }
         if let service = try OthismoService(settings, listeners) { all.append(service) }
+        if let service = try ModuleServices(settings) { all.append(service) }
         self.all = all
         discovery = DiscoveryService(settings)
     }
@@ -106,6 +107,7 @@ struct DaemonServices: Sendable {
     static func connect(_ settings: DaemonSettings) -> Bool {
         !settings.orchestrator.listen.isEmpty || !settings.supervisor.listen.isEmpty
             || settings.broker.connects || !settings.transports.isEmpty
+            || settings.services.contains { !$0.allowedHosts.isEmpty }
     }
 
     func open(

@@ -16,6 +16,7 @@ struct DaemonSettings: Sendable, Equatable {
     var othismo = OthismoSection()
     var transports: [TransportSection] = []
     var broker = BrokerSection()
+    var services: [ServiceSection] = []
 
     /// What may be served on an address.
     enum Personality: String, CaseIterable, Sendable {
@@ -64,7 +65,7 @@ struct DaemonSettings: Sendable, Equatable {
     var facts: [SettingFact] {
         common.facts + executor.facts + wess.facts + console.facts + supervisor.facts
             + discovery.facts + orchestrator.facts + othismo.facts + broker.facts
-            + transports.flatMap(\.facts)
+            + transports.flatMap(\.facts) + services.map(\.fact)
     }
 
     /// Reads a file; reading none yields the defaults and what variables say.
@@ -96,6 +97,8 @@ struct DaemonSettings: Sendable, Equatable {
         settings.orchestrator = OrchestratorSection(file.root.table("orchestrator"))
         settings.broker = BrokerSection(file.root.table("broker"))
         settings.othismo = OthismoSection(file.root.table("othismo"))
+        settings.services = file.root.namedTables("service").map { ServiceSection($0, $1) }
+        ServiceSection.check(settings.services, file.root)
         settings.discovery = DiscoverySection(file.root.table("discovery"))
         settings.transports = file.root.namedTables("transports").map {
             TransportSection(name: $0.name, $0.table)

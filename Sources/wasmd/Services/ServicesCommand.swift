@@ -1,23 +1,27 @@
 import WasmInterpreter
 import WasmSystem
 import WasmWASI
+import WasmdHTTPServer
 import WasmdServices
 
 /// `wasmd services`: the three modules of the original's solution, as services.
 struct ServicesCommand {
     private let settings: ServicesSettings
+    /// What is asked of a server that runs; nil to run the modules.
+    private let control: ServiceControl?
 
     init(_ arguments: ParsedArguments) throws(UsageError) {
+        control = try ServiceControl(arguments)
         settings = try ServicesSettings(arguments)
     }
 
     /// Serves until a signal comes or all modules have ended, and returns the exit code.
     func perform(_ console: Console) -> Int32 {
+        if let control { return control.perform(console) }
         do {
             _ = CurrentProcess.raiseDescriptorLimit()
             let places = try binaries()
-            let socket = try listen()
-            return try ServicesServer(settings, places, socket).run()
+            return try ServicesServer(settings, places, try listen()).run()
         } catch let refusal as Refusal {
             console.complain(refusal.text)
         } catch {
@@ -45,7 +49,9 @@ struct ServicesCommand {
                 hint: "Name the folder of the solution with --root DIR.")
         }
         do throws(OriginalServices.Missing) {
-            return try OriginalServices(root: root.bytes) { path in
+            let modules = OriginalServices.Module.allCases
+            let wanted = settings.isNative ? modules.filter { $0 != .server } : modules
+            return try OriginalServices(root: root.bytes, modules: wanted) { path in
                 let status = try? Kernel.status(Word(bytes: path).cString, followsLink: true)
                 return status?.kind == .regular
             }.places
@@ -59,12 +65,16 @@ struct ServicesCommand {
         }
     }
 
-    private func listen() throws(Refusal) -> ServiceSocket {
+    private func listen() throws(Refusal) -> ServicesServer.Place {
         guard let address = settings.address else {
             throw Refusal(file: "services", reason: "--server-socket-address is missing")
         }
         do throws(SystemError) {
-            return try ServiceSocket(address.system)
+            if settings.isNative {
+                let count = settings.loopCount ?? availableProcessors()
+                return .host(try ListeningSockets(address.system, loopCount: count))
+            }
+            return .module(try ServiceSocket(address.system))
         } catch {
             throw Refusal(file: "\(address)", reason: "cannot listen: \(error.text)")
         }

@@ -2,9 +2,12 @@ import Synchronization
 import WasmInterpreter
 import WasmSystem
 import WasmWASI
+import WasmdBroker
+import WasmdDocuments
 import WasmdEventLoop
 import WasmdGuests
 import WasmdHTTPClient
+import WasmdHTTPServer
 import WasmdOperation
 import WasmdServices
 
@@ -14,23 +17,40 @@ struct ServicesServer {
 
     private let settings: ServicesSettings
     private let places: [OriginalServices.Module: OriginalServices.Place]
-    private let socket: ServiceSocket
+    /// Where messages arrive.
+    private let place: Place
     private let lines = ServiceLines()
 
     init(
         _ settings: ServicesSettings,
-        _ places: [OriginalServices.Module: OriginalServices.Place], _ socket: ServiceSocket
+        _ places: [OriginalServices.Module: OriginalServices.Place], _ place: Place
     ) {
         self.settings = settings
         self.places = places
-        self.socket = socket
+        self.place = place
+    }
+
+    /// A listening socket, and who serves it.
+    enum Place: Sendable {
+        case module(ServiceSocket)
+        case host(ListeningSockets)
+
+        var address: SystemAddress? {
+            switch self {
+            case .module(let socket): socket.address
+            case .host(let sockets): sockets.address
+            }
+        }
     }
 
     func run() throws -> Int32 {
         lines.start()
         defer { lines.finish() }
-        let host = host()
-        let definitions = Module.allCases.map(definition)
+        let broker = try broker()
+        let host = host(broker)
+        let definitions = Module.allCases.filter { places[$0] != nil }.map(definition)
+        let wire = broker.map { WireServer($0) }
+        let place = place
         lines.print("Initialising host service...")
         let group = try LoopGroup(count: settings.loopCount)
         return try group.run { loop in
@@ -42,6 +62,10 @@ struct ServicesServer {
                     do { return .success(try GuestLoop(other)) } catch { return .failure(error) }
                 }
                 guests.append(try await made.value.get())
+            }
+            if case .host(let sockets) = place, let wire, let broker {
+                broker.start(on: loop)
+                try await wire.serve(sockets, on: group.loops)
             }
             let all = guests
             let starting = loop.spawn { await host.start(definitions, on: all) }
@@ -65,12 +89,41 @@ struct ServicesServer {
         }
     }
 
-    private func host() -> ServiceHost {
+    /// The topics of the host, if it serves them itself.
+    private func broker() throws(Refusal) -> Broker? {
+        guard case .host = place else { return nil }
+        var options = Broker.Options()
+        if let topics = try configuredTopics() {
+            options.dynamic = nil
+            for topic in topics { options.topics[topic] = TopicOptions() }
+        }
+        return Broker(options)
+    }
+
+    /// What the configuration of the server module names; nil without one.
+    private func configuredTopics() throws(Refusal) -> [TopicName]? {
+        let folder = places[.gateway]?.folder ?? settings.root.bytes
+        let path = Word(bytes: folder + Array("/server_module/config.toml".utf8))
+        guard (try? Kernel.status(path.cString, followsLink: true)) != nil else { return nil }
+        let content = try openModule(path)
+        do throws(TOMLError) {
+            let document = try TOML.Source(content[content.range]).document
+            guard let words = document["topics"]?.stringValue else { return nil }
+            return words.split(separator: " ").compactMap { TopicName(String($0)) }
+        } catch {
+            throw Refusal(file: path.text, reason: "\(error)")
+        }
+    }
+
+    private func host(_ broker: Broker?) -> ServiceHost {
         let lines = lines
-        let address = socket.address ?? settings.address?.system ?? .unix([])
-        let messaging = WireMessaging(address.reachable) { message in
+        let address = place.address ?? settings.address?.system ?? .unix([])
+        let note: @Sendable (String) -> Void = { message in
             lines.write(HostObservability.line(module: "Wasm Host", message))
         }
+        let messaging: any Messaging =
+            broker.map { BrokerMessaging($0, note: note) }
+            ?? WireMessaging(address.reachable, note: note)
         var options = ServiceHost.Options(messaging: messaging) { lines.write($0) }
         options.logsErrors = false
         options.http.tls = TLSProgram()
@@ -83,7 +136,7 @@ struct ServicesServer {
             {
                 lines.print("\(module.title) Module Path: \(printable(path))")
             }
-            lines.report(name, event)
+            ServiceMessages.report(name, event)
         }
         return ServiceHost(GuestRuns(), options)
     }
@@ -112,7 +165,8 @@ struct ServicesServer {
         if let memory = settings.memory { definition.limits.memory = memory }
         definition.limits.descriptors = settings.descriptors
         switch module {
-        case .server: definition.sockets = [socket]
+        case .server:
+            if case .module(let socket) = self.place { definition.sockets = [socket] }
         case .gateway:
             definition.outbound = settings.outbound
             definition.after = [Module.server.rawValue]
@@ -122,8 +176,7 @@ struct ServicesServer {
     }
 }
 
-/// What `wasmd services` prints: lines of modules and of the host on standard output, what happens to
-/// modules on standard error.
+/// What `wasmd services` prints on standard output: lines of modules and of the host.
 struct ServiceLines: Sendable {
     private let output = LogOutput(Kernel.standardOutput, capacity: 8 << 20)
 
@@ -140,33 +193,6 @@ struct ServiceLines: Sendable {
     func write(_ bytes: [UInt8]) { output.write(bytes) }
 
     func print(_ line: String) { write(Array("\(line)\n".utf8)) }
-
-    func report(_ name: String, _ event: ServiceEvent) {
-        switch event {
-        case .started, .ready: break
-        case .ended: ServeMessages.write("\(name): ended")
-        case .failed(let reason, let pause?):
-            ServeMessages.write(
-                "\(name): \(printableLines(reason))\n  It is started again in \(Self.text(pause)).")
-        case .failed(let reason, nil):
-            ServeMessages.write(
-                "\(name): \(printableLines(reason))\n  It is not started again: it failed too often."
-            )
-        }
-    }
-
-    private func printableLines(_ text: String) -> String {
-        text.split(separator: "\n", omittingEmptySubsequences: false).map { printable(String($0)) }
-            .joined(separator: "\n")
-    }
-
-    private static func text(_ time: Duration) -> String {
-        let milliseconds =
-            time.components.seconds * 1000
-            + time.components.attoseconds / 1_000_000_000_000_000
-        return milliseconds % 1000 == 0
-            ? "\(milliseconds / 1000) s" : "\(Double(milliseconds) / 1000) s"
-    }
 }
 
 extension SystemAddress {

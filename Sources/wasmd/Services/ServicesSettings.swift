@@ -8,6 +8,8 @@ struct ServicesSettings {
     let gatewayHosts: [String]
     let outbound: OutboundPolicy
     let address: SocketAddress?
+    /// Whether the host takes the place of the server module.
+    let isNative: Bool
     let sessions: Int
     let restartLimit: Int
     let memory: UInt64?
@@ -33,6 +35,7 @@ struct ServicesSettings {
             default: nil
             }
         }
+        isNative = arguments.has(.nativeServer)
         sessions =
             try arguments.read(.maxSessions, expected: "a number from 1 to 10000") { text in
                 Quantity.count(text).flatMap { 1...10_000 ~= $0 ? Int($0) : nil }

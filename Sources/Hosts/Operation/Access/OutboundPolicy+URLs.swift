@@ -115,12 +115,13 @@ extension IPAddress {
         switch address {
         case .ipv4(let bytes):
             guard bytes.count == 4 else { return nil }
-            self.init(v4: bytes.reduce(0) { $0 << 8 | UInt32($1) })
+            self.init(v4: bytes.reduce(0) { $0 << 8 | UInt32(truncatingIfNeeded: $1) })
         case .ipv6(let bytes):
             guard bytes.count == 16 else { return nil }
             self.init(
                 v6: stride(from: 0, to: 16, by: 2).map {
-                    UInt16(bytes[$0]) << 8 | UInt16(bytes[$0 + 1])
+                    UInt16(truncatingIfNeeded: bytes[$0]) << 8
+                        | UInt16(truncatingIfNeeded: bytes[$0 + 1])
                 })
         }
     }

@@ -1,11 +1,13 @@
 import WasmdHTTP
 
-/// A URL that a guest wants to request, in the one form in which its host is compared and requested.
+/// A URL that a guest wants to request, in the one form in which its host is compared and
+/// requested.
 ///
-/// Hosts that are IPv4 addresses in other forms (`2130706433`, `0x7f.1`, `0177.0.0.1`, `127.0.0.1.`) become
-/// the usual one, as browsers and most clients read them (URL Standard 3.5, "IPv4 parser"); so an
-/// address has one form here, whatever the resolver would make of it. Names are in lower case and
-/// without a final dot; names that are not of ASCII are refused, since they would need to be encoded first.
+/// Hosts that are IPv4 addresses in other forms (`2130706433`, `0x7f.1`, `0177.0.0.1`,
+/// `127.0.0.1.`) become the usual one, as browsers and most clients read them (URL Standard 3.5,
+/// "IPv4 parser"); so an address has one form here, whatever the resolver would make of it. Names
+/// are in lower case and without a final dot; names that are not of ASCII are refused, since they
+/// would need to be encoded first.
 public struct OutboundURL: Sendable, Equatable {
     /// Without user information and fragment.
     public let url: URL
@@ -87,8 +89,8 @@ enum NumericHost: Equatable {
             && part.dropFirst(2).allSatisfy { digit($0, 16) != nil }
     }
 
-    /// Decimal, octal with a leading 0, hexadecimal with a leading 0x; nil for anything else, and above
-    /// 32 bits.
+    /// Decimal, octal with a leading 0, hexadecimal with a leading 0x; nil for anything else, and
+    /// above 32 bits.
     private static func number(_ part: ArraySlice<UInt8>) -> UInt64? {
         var (digits, radix) = (part, UInt64(10))
         if part.isEmpty { return nil }

@@ -2,7 +2,8 @@ import WasmdHTTP
 
 /// Header fields as guests of `wasi_experimental_http` write and read them: lines `name:value`.
 enum HeaderLines {
-    /// Fields that the client writes itself, or that belong to the connection and not to the request.
+    /// Fields that the client writes itself, or that belong to the connection and not to the
+    /// request.
     private static let ownNames: [StaticString] = [
         "host", "content-length", "transfer-encoding", "connection", "keep-alive", "upgrade", "te",
         "trailer", "expect", "proxy-authorization", "proxy-connection", "http2-settings",

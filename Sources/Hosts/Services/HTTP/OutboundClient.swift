@@ -3,8 +3,8 @@ import WasmdHTTP
 import WasmdHTTPClient
 import WasmdOperation
 
-/// Sends requests of guests from one loop, to hosts that a policy allows: the only way by which they
-/// leave.
+/// Sends requests of guests from one loop, to hosts that a policy allows: the only way by which
+/// they leave.
 ///
 /// The policy is asked about each URL, also those of redirects, and about each address that a name
 /// leads to. No proxy is used, whatever the environment says.

@@ -1,7 +1,7 @@
 import WasmInterpreter
 
-/// Strings between host and guest, as the bindings generators of 2022 passed them: UTF-8, as an address
-/// and a count. Memory for strings that the guest receives is allocated by its own
+/// Strings between host and guest, as the bindings generators of 2022 passed them: UTF-8, as an
+/// address and a count. Memory for strings that the guest receives is allocated by its own
 /// `canonical_abi_realloc`, and freed by the guest.
 enum CanonicalStrings {
     static let reallocate: Name = "canonical_abi_realloc"
@@ -25,13 +25,14 @@ enum CanonicalStrings {
         }
     }
 
-    /// Copies a string to memory that the guest allocates, and writes its address and count to `place`.
+    /// Copies a string to memory that the guest allocates, and writes its address and count to
+    /// `place`.
     ///
     /// The guest's function runs within the host function, where it can be neither suspended nor
     /// interrupted by others' turns; so it has little fuel and time.
     static func lower(_ bytes: [UInt8], _ caller: borrowing Caller, to place: UInt32) throws {
         guard let count = Int32(exactly: bytes.count) else {
-            throw Trap(.hostError, cause: StringFault.tooLong(.max, limit: UInt32(Int32.max)))
+            throw Trap(.hostError, cause: StringFault.tooLong(.max, limit: longest))
         }
         guard let function = caller.instance?.function(reallocate) else {
             throw Trap(.hostError, cause: StringFault.noAllocator)
@@ -60,7 +61,8 @@ enum CanonicalStrings {
     private static let fuel: UInt64 = 1_000_000
     private static let time = Duration.milliseconds(50)
 
-    /// Calls a function of the guest with little fuel and time. What it used is charged to the guest.
+    /// Calls a function of the guest with little fuel and time. What it used is charged to the
+    /// guest.
     private static func bounded(_ store: Store, _ body: () throws -> [Value]) throws -> [Value] {
         let (before, deadline) = (store.fuel, store.deadline)
         let allowance = min(before ?? fuel, fuel)
@@ -85,8 +87,8 @@ enum StringFault: Error, Equatable, CustomStringConvertible {
     var description: String {
         switch self {
         case .noAllocator:
-            "the module exports no function \"canonical_abi_realloc\" that returns an address, which "
-                + "strings for it need"
+            "the module exports no function \"canonical_abi_realloc\" that returns an address, "
+                + "which strings for it need"
         case .noFunction(let name): "the module exports no function \"\(name)\""
         case .tooLong(let count, let limit):
             "a string has \(count) bytes, of \(limit) that are allowed"

@@ -4,8 +4,8 @@ import WasmSystem
 import WasmdBroker
 import WasmdEventLoop
 
-/// The state behind the functions of `hostobservability` of one guest. May be used by all threads of
-/// the guest.
+/// The state behind the functions of `hostobservability` of one guest. May be used by all threads
+/// of the guest.
 public final class HostObservability: Sendable {
     /// Of the state in the guest's store.
     public static let key = HostKey<HostObservability>()
@@ -186,7 +186,8 @@ public final class HostObservability: Sendable {
             PendingWork(on: place.loop) { try await subscription.next() }, to: result)
     }
 
-    /// The subscription of a topic; made with the first call, so that nothing is missed between two.
+    /// The subscription of a topic; made with the first call, so that nothing is missed between
+    /// two.
     private func subscription(
         _ topic: String, _ place: Place
     ) throws -> any MessageSubscription {

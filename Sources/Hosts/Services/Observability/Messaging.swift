@@ -47,8 +47,8 @@ extension MessagingError: CustomStringConvertible {
         switch self {
         case .notReachable(let reason): "the messaging layer cannot be reached: \(reason)"
         case .notAllowed(let topic):
-            "the module may not use the topic '\(topic)': name it in 'publish' or 'subscribe' of its "
-                + "service"
+            "the module may not use the topic '\(topic)': name it in 'publish' or 'subscribe' of "
+                + "its service"
         case .noMessages:
             "this command has no messages; 'wasmd services' and 'wasmd serve' have them"
         case .malformedTopic(let topic): "'\(topic)' is no topic"

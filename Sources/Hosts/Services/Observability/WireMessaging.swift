@@ -2,12 +2,12 @@ import WasmSystem
 import WasmdBroker
 import WasmdEventLoop
 
-/// Messages through a server that speaks the original's protocol on a TCP port: a module, or another
-/// host.
+/// Messages through a server that speaks the original's protocol on a TCP port: a module, or
+/// another host.
 ///
-/// The protocol has no frames: what one read returns is one command. So there is a connection for each
-/// message, as the original's host makes it. What modules of this process publish reaches subscribers
-/// of this process at once; the server cannot tell of other messages.
+/// The protocol has no frames: what one read returns is one command. So there is a connection for
+/// each message, as the original's host makes it. What modules of this process publish reaches
+/// subscribers of this process at once; the server cannot tell of other messages.
 public struct WireMessaging: Messaging {
     private let address: SystemAddress
     private let note: @Sendable (String) -> Void

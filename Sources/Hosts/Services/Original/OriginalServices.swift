@@ -38,8 +38,8 @@ public struct OriginalServices: Sendable {
         public let tried: [[UInt8]]
     }
 
-    /// Looks for the binaries: in `ROOT/X_module`, then in the older layout `ROOT/modules/X_module`;
-    /// those of `release` before those of `debug`.
+    /// Looks for the binaries: in `ROOT/X_module`, then in the older layout
+    /// `ROOT/modules/X_module`; those of `release` before those of `debug`.
     ///
     /// - Parameters:
     ///   - root: the folder of the solution.

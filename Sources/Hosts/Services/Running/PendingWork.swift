@@ -4,8 +4,8 @@ import WasmdEventLoop
 
 /// Work of a loop that a guest waits for, without a thread.
 ///
-/// A host function starts it and throws `suspension`. The work is cancelled when nothing waits for it
-/// any more, because the guest was stopped.
+/// A host function starts it and throws `suspension`. The work is cancelled when nothing waits for
+/// it any more, because the guest was stopped.
 final class PendingWork<Value: Sendable>: Sendable {
     /// What the task and the guest share.
     private final class Place: Sendable {

@@ -60,18 +60,21 @@ public final class Service: Sendable {
 
     /// Runs the service until it ends for good, or the task is cancelled; from a task of its loop.
     func live() async {
+        if let schedule = definition.schedule { return await live(by: schedule) }
         while !Task.isCancelled {
             let begin = LoopInstant.now
             let end = await runOnce()
             if Task.isCancelled { return settle() }
             let time = LoopInstant.now.since(begin)
+            let wasAsked = state.withLock { state in
+                defer { state.wantsRestart = false }
+                return state.wantsRestart
+            }
+            // Ended by `restart`, and not by itself.
+            if wasAsked { continue }
             let pause = state.withLock { state -> Duration? in
                 if end.hasFailed { state.status.failures &+= 1 }
                 state.status.outcome = end.text
-                if state.wantsRestart {
-                    state.wantsRestart = false
-                    return .zero
-                }
                 let pause = state.counter.next(hasFailed: end.hasFailed, after: time)
                 state.status.state =
                     pause != nil ? .pausing : end.hasFailed ? .failed : .ended
@@ -88,6 +91,38 @@ public final class Service: Sendable {
         }
     }
 
+    /// Runs the module at each time of a schedule, until the task is cancelled. A time that comes
+    /// while it runs is left out.
+    private func live(by schedule: CronExpression) async {
+        settle()
+        while !Task.isCancelled {
+            let now = SystemClock.realtime.now
+            guard let next = schedule.next(after: now / 1_000_000_000) else {
+                return await waitForRestart()
+            }
+            state.withLock { state in
+                state.status.nextStart = next
+                if state.status.state != .failed { state.status.state = .waiting }
+            }
+            // The clock may be set meanwhile: it is looked at every minute.
+            let wait = Duration.nanoseconds(Int64(clamping: next &* 1_000_000_000 &- now))
+            if await !sleep(min(wait, .seconds(60))) {
+                guard SystemClock.realtime.now / 1_000_000_000 >= next else { continue }
+            }
+            if Task.isCancelled { return }
+            let end = await runOnce()
+            if Task.isCancelled { return }
+            state.withLock { state in
+                if end.hasFailed { state.status.failures &+= 1 }
+                state.status.outcome = end.text
+                state.status.state = end.hasFailed ? .failed : .waiting
+            }
+            if end.hasFailed {
+                host.report(definition.name, .failed(reason: end.text, restart: nil))
+            }
+        }
+    }
+
     /// A service that has ended is started again when somebody asks for it.
     private func waitForRestart() async {
         host.noteEnd()
@@ -97,15 +132,15 @@ public final class Service: Sendable {
         await live()
     }
 
-    /// Sleeps for a time, or until `restart`.
-    private func sleep(_ time: Duration?) async {
+    /// Sleeps for a time, or until `restart`: then true.
+    @discardableResult
+    private func sleep(_ time: Duration?) async -> Bool {
         let loop = guests.loop
         let pause = loop.spawn {
             _ = try? await loop.sleep(until: time.map { .after($0) } ?? .never)
         }
         let isWanted = state.withLock { state in
             state.pause = pause
-            defer { state.wantsRestart = false }
             return state.wantsRestart
         }
         if isWanted { pause.cancel() }
@@ -114,9 +149,10 @@ public final class Service: Sendable {
         } onCancel: {
             pause.cancel()
         }
-        state.withLock { state in
+        return state.withLock { state in
             state.pause = nil
-            state.wantsRestart = false
+            defer { state.wantsRestart = false }
+            return state.wantsRestart || isWanted
         }
     }
 
@@ -220,6 +256,7 @@ public final class Service: Sendable {
         request.logsErrors = host.logsErrors
         let http = host.http(for: definition, on: guests.loop)
         let observability = host.observability(for: definition, on: guests.loop)
+        let stores = host.stores(for: definition, on: guests.loop)
         defer {
             observability.end()
             state.withLock { state in
@@ -231,6 +268,7 @@ public final class Service: Sendable {
         request.prepareStore = { store in
             store[GuestHTTP.key] = http
             store[HostObservability.key] = observability
+            store[GuestStores.key] = stores
         }
         if definition.sockets.isEmpty { becomeReady() }
         let socketNumber = Int32(clamping: 3 + world.folders.count)

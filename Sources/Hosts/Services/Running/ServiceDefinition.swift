@@ -10,8 +10,8 @@ public struct ServiceDefinition: Sendable {
     public enum Entry: Sendable {
         /// `_start`, with the arguments of the world.
         case command
-        /// `init` with the path of the configuration, and the number of the first socket if there is
-        /// one.
+        /// `init` with the path of the configuration, and the number of the first socket if there
+        /// is one.
         case initialise(configuration: String, passesSocket: Bool)
         /// An export without parameters.
         case function(Name)
@@ -31,6 +31,13 @@ public struct ServiceDefinition: Sendable {
     public var topics = TopicPermissions.none
     public var restart = RestartPolicy()
     public var limits = RunLimits()
+    /// When it is started; nil for at once. A run that is not finished is not started again.
+    public var schedule: CronExpression?
+    /// The stores of `wasmd:kv` that it may use, and the values of `wasmd:config`.
+    public var stores: [String] = []
+    public var values: [String: [UInt8]] = [:]
+    /// Receives what it says; nil for the host's output.
+    public var log: ServiceLog?
     /// Services that must be ready before it starts.
     public var after: [String] = []
 

@@ -5,6 +5,7 @@ import WasmdEventLoop
 import WasmdGuests
 import WasmdHTTPClient
 import WasmdOperation
+import WasmdStorage
 
 /// The services of a process: what they share, and who they are.
 public final class ServiceHost: Sendable {
@@ -18,6 +19,8 @@ public final class ServiceHost: Sendable {
         /// Whether standard error of modules goes to the log of runs.
         public var logsErrors = true
         public var http = OutboundClient.Options()
+        /// Where stores of modules are; nil for none.
+        public var store: WasmdStorage.Store?
         /// How long a service is waited for that others come after.
         public var patience = Duration.seconds(5)
 
@@ -49,6 +52,7 @@ public final class ServiceHost: Sendable {
         imports = GuestImports { linker in
             GuestHTTPImports.define(on: linker)
             HostObservability.define(on: linker)
+            GuestStoreImports.define(on: linker)
         }
     }
 
@@ -66,8 +70,8 @@ public final class ServiceHost: Sendable {
 
     // MARK: Their lives
 
-    /// Starts services in their order, each when those are ready that it comes after. Returns when the
-    /// last one was started. From a task of the first loop.
+    /// Starts services in their order, each when those are ready that it comes after. Returns when
+    /// the last one was started. From a task of the first loop.
     ///
     /// - Parameter loops: services are distributed to them.
     /// - Throws: `SystemError` if a loop cannot wait for guests.
@@ -130,6 +134,12 @@ public final class ServiceHost: Sendable {
     }
 
     func observability(for definition: ServiceDefinition, on loop: EventLoop) -> HostObservability {
-        HostObservability(options.messaging, definition.topics, on: loop, write: options.write)
+        var write = options.write
+        if let log = definition.log { write = { log.write($0) } }
+        return HostObservability(options.messaging, definition.topics, on: loop, write: write)
+    }
+
+    func stores(for definition: ServiceDefinition, on loop: EventLoop) -> GuestStores {
+        GuestStores(definition.stores, values: definition.values, in: options.store, on: loop)
     }
 }

@@ -35,6 +35,8 @@ public struct ServiceStatus: Sendable {
     public var failures: UInt64 = 0
     /// Nanoseconds since 1970 when it was started last; nil before.
     public var startTime: UInt64?
+    /// Seconds since 1970 when its schedule starts it next; nil without one.
+    public var nextStart: UInt64?
     /// How it ended last.
     public var outcome: String?
     /// Requests that it sent, and those that were refused.
