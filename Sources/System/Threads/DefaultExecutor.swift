@@ -1,8 +1,8 @@
+// Soundness: the functions have the names, parameters and conventions by which Swift 6.3's runtime
+// calls libdispatch on Linux. The runtime gives each job once, and each is run once.
+
 #if WITHOUT_DISPATCH
     import Glibc
-
-    // Soundness: the functions have the names, parameters and conventions by which Swift 6.3's
-    // runtime calls libdispatch on Linux. The runtime gives each job once, and each is run once.
 
     /// Runs jobs that belong to no event loop, each on a thread of its own.
     ///
@@ -61,7 +61,12 @@
     /// Ends the process on any thread but the main one: asked for the only queue, the main one.
     @_cdecl("dispatch_assert_queue")
     public func assertQueueWithoutDispatch(_ queue: UnsafeRawPointer) {
-        let thread = symbol_syscall(Int(SYS_gettid), 0, 0, 0, 0, 0, 0)
+        #if arch(x86_64)
+            let gettid = 186
+        #else
+            let gettid = 178
+        #endif
+        let thread = symbol_syscall(gettid, 0, 0, 0, 0, 0, 0)
         if thread != Int(getpid()) { abort() }
     }
 
