@@ -288,7 +288,8 @@ import WasmdDocuments
             let described = (path.value.objectValue ?? []).map { $0.name.uppercased() }
             for method in ["GET", "POST", "PUT", "DELETE", "PATCH"] {
                 // These end the server, or last.
-                if path.name == "/admin/shutdown" || path.name == "/admin/profile" { continue }
+                let lasting = ["/admin/shutdown", "/admin/profile", "/admin/topics/follow"]
+                if lasting.contains(path.name) { continue }
                 let query = path.name == "/admin/logs" ? "?recent=0" : ""
                 let answer = try get(
                     server, served + query, method: method, "Content-Length: 0\r\n")

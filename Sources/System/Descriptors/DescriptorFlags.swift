@@ -66,17 +66,4 @@ extension Kernel {
 
     /// Whether the descriptor is that of a terminal: isatty(3).
     public static func isTerminal(_ descriptor: Int32) -> Bool { isatty(descriptor) == 1 }
-
-    /// Rows and columns of a terminal: TIOCGWINSZ of ioctl_tty(2). Nil for what is none, and for
-    /// one that does not know.
-    public static func terminalSize(_ descriptor: Int32) -> (rows: Int, columns: Int)? {
-        var size = winsize()
-        let result = unsafe withUnsafeMutablePointer(to: &size) { size in
-            unsafe symbol_syscall(
-                Int(SYS_ioctl), Int(descriptor), Int(TIOCGWINSZ), Int(bitPattern: size),
-                0, 0, 0)
-        }
-        guard result == 0, size.ws_row > 0, size.ws_col > 0 else { return nil }
-        return (Int(size.ws_row), Int(size.ws_col))
-    }
 }
