@@ -30,7 +30,7 @@ extension Kernel {
     public static func terminalSize(_ descriptor: Int32) -> (rows: Int, columns: Int)? {
         var size = winsize()
         let result = unsafe withUnsafeMutablePointer(to: &size) { size in
-            unsafe symbol_syscall(
+            symbol_syscall(
                 Int(SYS_ioctl), Int(descriptor), Int(TIOCGWINSZ), Int(bitPattern: size),
                 0, 0, 0)
         }
