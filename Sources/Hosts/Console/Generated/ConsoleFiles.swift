@@ -3,7 +3,7 @@
 
 extension ConsoleFile {
     static let all: [ConsoleFile] = [
-        ConsoleFile("api.js", "text/javascript; charset=utf-8", tag: "b44b643ab1d5e37a", apiJs),
+        ConsoleFile("api.js", "text/javascript; charset=utf-8", tag: "ce35ddba932050e5", apiJs),
         ConsoleFile("code.js", "text/javascript; charset=utf-8", tag: "4fc75db470dd5f55", codeJs),
         ConsoleFile("dom.js", "text/javascript; charset=utf-8", tag: "6964fb4b17163423", domJs),
         ConsoleFile("icon.svg", "image/svg+xml", tag: "f6d8cd383e00ee89", iconSvg),
@@ -12,13 +12,13 @@ extension ConsoleFile {
         ConsoleFile("main.js", "text/javascript; charset=utf-8", tag: "de6d2505bd315f97", mainJs),
         ConsoleFile("module.js", "text/javascript; charset=utf-8", tag: "f72f62f99856c612", moduleJs),
         ConsoleFile("modules.js", "text/javascript; charset=utf-8", tag: "c62c1110eecbbd45", modulesJs),
-        ConsoleFile("objects.js", "text/javascript; charset=utf-8", tag: "997841f9ae2ee004", objectsJs),
+        ConsoleFile("objects.js", "text/javascript; charset=utf-8", tag: "dde15313c9c843b1", objectsJs),
         ConsoleFile("overview.js", "text/javascript; charset=utf-8", tag: "38027d434e2443d2", overviewJs),
         ConsoleFile("parts.js", "text/javascript; charset=utf-8", tag: "98db51ab8541b3cb", partsJs),
         ConsoleFile("runs.js", "text/javascript; charset=utf-8", tag: "619749864a88c846", runsJs),
         ConsoleFile("server.js", "text/javascript; charset=utf-8", tag: "1aa5e40e6fc34e99", serverJs),
         ConsoleFile("style.css", "text/css; charset=utf-8", tag: "ee2e9c1690e90230", styleCss),
-        ConsoleFile("transports.js", "text/javascript; charset=utf-8", tag: "bb72430c6feeffe2", transportsJs),
+        ConsoleFile("transports.js", "text/javascript; charset=utf-8", tag: "815a2f937a06d83d", transportsJs),
     ]
 }
 
@@ -112,6 +112,10 @@ async function read(body, handle) {
     }
   }
 }
+
+/** Whether the server has a path, by its own description: not each host is there. */
+export const serves = async (path, options) =>
+  path in (await json("GET", "/openapi.json", options)).paths;
 
 /** Text as one word of a shell. */
 export const quoted = text => /^[\w@%+=:,./?&-]+$/.test(text) && !/[?&]/.test(text)
@@ -761,14 +765,13 @@ private let objectsJs: StaticString = ##"""
 // The objects of an image, and messages to them: only where a server has one.
 
 import {make, replace, table, size, harmless, notify} from "./dom.js";
-import {json} from "./api.js";
+import {json, serves} from "./api.js";
 import {action, command} from "./parts.js";
 
 /** Shows the way here if the server has an image. */
 export async function announce(link) {
   try {
-    const document = await json("GET", "/openapi.json");
-    link.hidden = !("/admin/othismo/objects" in document.paths);
+    link.hidden = !await serves("/admin/othismo/objects");
   } catch { /* The overview says what is wrong. */ }
 }
 
@@ -1282,7 +1285,7 @@ private let transportsJs: StaticString = ##"""
 // Transports and their connections.
 
 import {make, fill, replace, table, size, seconds, count, harmless} from "./dom.js";
-import {json, Failure} from "./api.js";
+import {json, serves} from "./api.js";
 import {action, command} from "./parts.js";
 
 /** Updates every two seconds, as long as the view is shown. */
@@ -1298,13 +1301,9 @@ function repeat(signal, update) {
 export async function showAll({place, signal}) {
   const list = make("div");
   replace(place, make("h1", {}, "Transports"), list, command("GET", "/admin/transports"));
+  const isThere = await serves("/admin/transports", {signal});
   const update = async () => {
-    let all = [];
-    try {
-      all = (await json("GET", "/admin/transports", {signal})).transports;
-    } catch (error) {
-      if (!(error instanceof Failure && error.status === 404)) throw error;
-    }
+    const all = isThere ? (await json("GET", "/admin/transports", {signal})).transports : [];
     if (!all.length) {
       replace(list, make("p", {}, "This server carries none: name one by [transports.NAME] in its "
         + "configuration, or by --transport."));

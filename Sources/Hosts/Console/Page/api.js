@@ -88,6 +88,10 @@ async function read(body, handle) {
   }
 }
 
+/** Whether the server has a path, by its own description: not each host is there. */
+export const serves = async (path, options) =>
+  path in (await json("GET", "/openapi.json", options)).paths;
+
 /** Text as one word of a shell. */
 export const quoted = text => /^[\w@%+=:,./?&-]+$/.test(text) && !/[?&]/.test(text)
   ? text : "'" + String(text).replaceAll("'", "'\\''") + "'";

@@ -1,14 +1,13 @@
 // The objects of an image, and messages to them: only where a server has one.
 
 import {make, replace, table, size, harmless, notify} from "./dom.js";
-import {json} from "./api.js";
+import {json, serves} from "./api.js";
 import {action, command} from "./parts.js";
 
 /** Shows the way here if the server has an image. */
 export async function announce(link) {
   try {
-    const document = await json("GET", "/openapi.json");
-    link.hidden = !("/admin/othismo/objects" in document.paths);
+    link.hidden = !await serves("/admin/othismo/objects");
   } catch { /* The overview says what is wrong. */ }
 }
 

@@ -1,7 +1,7 @@
 // Transports and their connections.
 
 import {make, fill, replace, table, size, seconds, count, harmless} from "./dom.js";
-import {json, Failure} from "./api.js";
+import {json, serves} from "./api.js";
 import {action, command} from "./parts.js";
 
 /** Updates every two seconds, as long as the view is shown. */
@@ -17,13 +17,9 @@ function repeat(signal, update) {
 export async function showAll({place, signal}) {
   const list = make("div");
   replace(place, make("h1", {}, "Transports"), list, command("GET", "/admin/transports"));
+  const isThere = await serves("/admin/transports", {signal});
   const update = async () => {
-    let all = [];
-    try {
-      all = (await json("GET", "/admin/transports", {signal})).transports;
-    } catch (error) {
-      if (!(error instanceof Failure && error.status === 404)) throw error;
-    }
+    const all = isThere ? (await json("GET", "/admin/transports", {signal})).transports : [];
     if (!all.length) {
       replace(list, make("p", {}, "This server carries none: name one by [transports.NAME] in its "
         + "configuration, or by --transport."));
