@@ -125,6 +125,47 @@ final class TestFolder: Sendable {
         }
     }
 
+    /// A crash right after the acknowledgement loses no last value.
+    @Test func lastValuesAreWrittenWithTheirMessages() throws {
+        let folder = try TestFolder()
+        let store = try folder.store()
+        defer { store.close() }
+        let broker = try Broker(options, store: store)
+        let stored = try EventLoop().run { loop in
+            broker.start(on: loop)
+            var stored: [Int] = []
+            for text in ["first", "second", ""] {
+                let (stream, continuation) = AsyncStream.makeStream(of: Int.self)
+                broker.publish(Array(text.utf8), to: .alert, .init(isRetained: true)) { error in
+                    // Called before anything else is written.
+                    let keys = store.snapshot().keys(prefix: Array("broker/r/".utf8))
+                    #expect(error == nil)
+                    continuation.yield(keys.count)
+                }
+                for await count in stream {
+                    stored.append(count)
+                    break
+                }
+            }
+            return stored
+        }
+        #expect(stored == [1, 1, 0])
+    }
+
+    @Test func lastValuesOfFormerlyDurableTopicsDoNotComeBack() throws {
+        let folder = try TestFolder()
+        try run(folder) { broker, _ in
+            try await broker.publish(Array("old".utf8), to: .alert, .init(isRetained: true))
+        }
+        try run(folder, Broker.Options()) { broker, _ in
+            #expect(broker.retained(.alert)?.text == "old")
+            try await broker.publish(Array("new".utf8), to: .alert, .init(isRetained: true))
+        }
+        try run(folder) { broker, _ in
+            #expect(broker.retained(.alert) == nil)
+        }
+    }
+
     @Test func namedSubscriptionsComeBackWithWhatIsOpen() throws {
         let folder = try TestFolder()
         try run(folder) { [named] broker, _ in

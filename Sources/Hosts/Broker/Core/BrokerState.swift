@@ -264,15 +264,16 @@ struct BrokerState {
     private mutating func retain(_ held: HeldMessage, _ topic: Topic) {
         if let old = topic.retained { release(old, kept: false) }
         topic.retained = nil
-        let key = StoredKeys.retained(topic.name)
-        guard !held.message.payload.isEmpty else {
-            if held.isDurable { journal.set(key, nil) }
-            return
+        if !held.isDurable, topic.hasStoredValue {
+            // The topic was durable once: its old value must not come back.
+            topic.hasStoredValue = false
+            journal.set(StoredKeys.retained(topic.name), nil)
+            kick()
         }
+        guard !held.message.payload.isEmpty else { return }
         let kept = HeldMessage(held.message, isDurable: false, isRetained: true)
         hold(kept, keeps: false)
         topic.retained = kept
-        if held.isDurable { journal.set(key, StoredKeys.value(held.message)) }
     }
 
     // MARK: Reading

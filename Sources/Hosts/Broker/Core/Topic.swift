@@ -14,6 +14,8 @@ final class Topic: @unchecked Sendable {
     /// Messages of it in the store, and whether that has the place of the queue.
     var stored = 0
     var hasPlace = false
+    /// Whether the store has a last value of it.
+    var hasStoredValue = false
 
     // Counters.
     var published: UInt64 = 0

@@ -30,7 +30,16 @@ struct Journal {
             var transaction = Transaction()
             for writing in writings {
                 let message = writing.held.message
-                transaction.put(StoredKeys.message(message), StoredKeys.value(message))
+                let value = StoredKeys.value(message)
+                transaction.put(StoredKeys.message(message), value)
+                // With the message: what was acknowledged is the last value after a crash, too.
+                guard writing.retains else { continue }
+                let key = StoredKeys.retained(message.topic)
+                if message.payload.isEmpty {
+                    transaction.delete(key)
+                } else {
+                    transaction.put(key, value)
+                }
             }
             for (key, value) in changes {
                 if let value { transaction.put(key, value) } else { transaction.delete(key) }
@@ -57,9 +66,10 @@ struct Journal {
     }
 
     mutating func add(_ writing: Writing) {
-        close(adding: writing.held.message.cost)
+        let size = writing.held.message.cost * (writing.retains ? 2 : 1)
+        close(adding: size)
         open.writings.append(writing)
-        open.byteCount += writing.held.message.cost
+        open.byteCount += size
     }
 
     /// Sets a record, or removes it.
@@ -154,6 +164,7 @@ extension BrokerState {
                 release(held, kept: false)
                 call { completion(.storage(failure)) }
             } else {
+                if writing.retains { topic.hasStoredValue = !held.message.payload.isEmpty }
                 deliver(held, topic, retains: writing.retains)
                 release(held, kept: true)
                 call { completion(nil) }

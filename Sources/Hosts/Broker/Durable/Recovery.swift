@@ -22,7 +22,9 @@ extension BrokerState {
             }
             let kept = HeldMessage(message, isDurable: false, isRetained: true)
             hold(kept, keeps: false)
-            storedTopic(name).retained = kept
+            let topic = storedTopic(name)
+            topic.retained = kept
+            topic.hasStoredValue = true
             lastSequence = max(lastSequence, message.sequence)
         }
         try recoverMessages(snapshot, taken)
