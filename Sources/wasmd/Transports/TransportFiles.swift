@@ -13,7 +13,7 @@ struct TransportFiles: Sendable {
     private let resolver: Resolver
 
     /// What of the command line is needed.
-    private struct Settings: @unchecked Sendable {
+    struct Settings: @unchecked Sendable {
         // Sendable: nothing of it changes.
         let all: TransportSettings
     }
@@ -33,6 +33,22 @@ struct TransportFiles: Sendable {
         var names: [String]
         /// Where to listen, if the command line does not say.
         var listener: String?
+
+        /// Refuses transports that cannot carry the datagrams of the settings.
+        func checkDatagrams(
+            _ settings: TransportSettings, _ role: TransportRole
+        ) throws(Refusal) {
+            guard role != .run else { return }
+            do throws(TransportError) {
+                try Transport.checkDatagrams(
+                    chain, role,
+                    listensForDatagrams: settings.addresses.contains { $0.carriesDatagrams },
+                    to: settings.remote, frames: settings.framesDatagrams)
+            } catch {
+                throw Refusal(
+                    file: names.joined(separator: ", "), reason: printable("\(error)"))
+            }
+        }
     }
 
     /// What was read from the files. Nothing of a guest runs yet.

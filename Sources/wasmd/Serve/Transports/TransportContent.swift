@@ -85,6 +85,14 @@ struct TransportContent: Sendable {
                 throw Self.refusal(path, error)
             }
         }
+        do throws(TransportError) {
+            try Transport.checkDatagrams(
+                chain, section.role,
+                listensForDatagrams: section.listen.contains { $0.carriesDatagrams },
+                to: section.remote, frames: section.framesDatagrams)
+        } catch {
+            throw Self.refusal(section.modules.first ?? Word(""), error)
+        }
         return chain
     }
 

@@ -10,7 +10,7 @@ struct TransportSection: Sendable, Equatable {
     var role = TransportRole.dial
     /// Files, in the order in which bytes in clear pass them.
     var modules: [Word] = []
-    var listen: [SocketAddress] = []
+    var listen: [TransportListen] = []
     /// Nil lets the guest choose.
     var remote: TransportAddress?
     /// The file that is the guests' configuration.
@@ -18,6 +18,9 @@ struct TransportSection: Sendable, Equatable {
     var allow: [String] = []
     var arguments: [String] = []
     var keepsHalves = false
+    /// Whether datagrams of the side in clear are carried in a stream.
+    var framesDatagrams = false
+    var datagramIdleTime = Duration.seconds(60)
     /// Open connections at most.
     var connections = 10_000
     var limits = TransportOptions.Limits()
@@ -38,14 +41,19 @@ struct TransportSection: Sendable, Equatable {
             } ?? role
         modules =
             table.texts("modules", expected: "a file") { $0.isEmpty ? nil : Word($0) } ?? []
-        listen = table.addresses("listen")
-        remote = table.text("remote", expected: "HOST:PORT, [::1]:PORT or unix:PATH") {
+        listen =
+            table.texts("listen", expected: TransportListen.expected) {
+                TransportListen(Array($0.utf8))
+            } ?? []
+        remote = table.text("remote", expected: TransportListen.expectedRemote) {
             TransportAddress($0)
         }
         config = table.text("config", expected: "a file") { $0.isEmpty ? nil : Word($0) }
         allow = table.texts("allow") ?? []
         arguments = table.texts("arguments") ?? []
         keepsHalves = table.boolean("half_close") ?? false
+        framesDatagrams = table.boolean("frame_datagrams") ?? false
+        datagramIdleTime = table.duration("datagram_idle") ?? datagramIdleTime
         connections =
             table.integer("connections", in: 1...1_000_000).map { Int($0) } ?? connections
         limits.memory = table.bytes("memory") ?? limits.memory
@@ -65,7 +73,9 @@ struct TransportSection: Sendable, Equatable {
     }
 
     var facts: [SettingFact] {
-        let fixed = "\(role.rawValue) \(listen) \(remote.map { "\($0)" } ?? "")"
+        let fixed =
+            "\(role.rawValue) \(listen) \(remote.map { "\($0)" } ?? "")"
+            + " \(framesDatagrams) \(datagramIdleTime)"
         let changing = [
             "\(modules.map(\.bytes))", "\(config?.bytes ?? [])", "\(allow)", "\(arguments)",
             "\(keepsHalves)", "\(connections)", "\(limits)",
@@ -94,7 +104,7 @@ extension TransportSection {
             switch key.text {
             case "module": modules.append(value)
             case "listen":
-                guard let address = SocketAddress(value.bytes) else { return nil }
+                guard let address = TransportListen(value.bytes) else { return nil }
                 listen.append(address)
             case "remote":
                 guard let address = TransportAddress(value.bytes) else { return nil }
