@@ -50,7 +50,7 @@ extension Command {
                 "through a, then b, for standard input"
             ),
             (
-                "wasmd watm dial --module d.wasm --listen udp:127.0.0.1:53 --remote udp:10.0.0.7:443",
+                "wasmd watm dial --module d.wasm --listen udp:[::1]:53 --remote udp:[::2]:443",
                 "datagrams, with a module that knows them"
             ),
             ("wasmd watm run --module ss_client.wasm --config ss.json", "a module with an entry"),

@@ -148,7 +148,7 @@ struct TransportFiles: Sendable {
         }
     }
 
-    private static func hostConfiguration(_ path: Word) throws(Refusal) -> HostConfiguration {
+    static func hostConfiguration(_ path: Word) throws(Refusal) -> HostConfiguration {
         let bytes = try content(of: path)
         do throws(HostConfiguration.Fault) {
             return try HostConfiguration(bytes)
@@ -157,7 +157,7 @@ struct TransportFiles: Sendable {
         }
     }
 
-    private static func content(of path: Word) throws(Refusal) -> [UInt8] {
+    static func content(of path: Word) throws(Refusal) -> [UInt8] {
         let bytes = try openModule(path)
         return bytes[bytes.range]
     }

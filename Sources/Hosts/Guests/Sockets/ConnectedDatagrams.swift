@@ -14,7 +14,7 @@ extension GuestDatagrams {
         counts: DatagramCounts, on guests: GuestLoop
     ) throws -> GuestDatagrams {
         let link = try DatagramLink(to: address, on: guests)
-        let socket = GuestDatagrams(form, limits, counts: counts, on: guests) { bytes in
+        let socket = unsafe GuestDatagrams(form, limits, counts: counts, on: guests) { bytes in
             unsafe link.send(bytes)
         }
         try link.start { [weak socket] bytes in socket?.deliver(bytes) }
@@ -27,10 +27,10 @@ extension GuestDatagrams {
         _ limits: GuestSocketLimits = .init(), counts: DatagramCounts, on guests: GuestLoop
     ) -> (GuestDatagrams, GuestDatagrams) {
         let (there, back) = (Weak(), Weak())
-        let one = GuestDatagrams(.whole, limits, counts: counts, on: guests) { bytes in
+        let one = unsafe GuestDatagrams(.whole, limits, counts: counts, on: guests) { bytes in
             unsafe there.socket?.deliver([UInt8](bytes)) ?? false
         }
-        let two = GuestDatagrams(.whole, limits, counts: counts, on: guests) { bytes in
+        let two = unsafe GuestDatagrams(.whole, limits, counts: counts, on: guests) { bytes in
             unsafe back.socket?.deliver([UInt8](bytes)) ?? false
         }
         there.socket = two

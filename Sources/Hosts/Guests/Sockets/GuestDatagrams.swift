@@ -17,7 +17,7 @@ import WasmdEventLoop
 ///
 /// Nothing waits for a datagram to be sent: what the carrier does not take is dropped and counted. The
 /// same happens to datagrams that come while `queueLimit` bytes wait for the guest.
-public final class GuestDatagrams: GuestSocket, @unchecked Sendable {
+@safe public final class GuestDatagrams: GuestSocket, @unchecked Sendable {
     /// How the guest sees datagrams.
     public enum Form: Sendable { case whole, framed }
 
@@ -33,6 +33,7 @@ public final class GuestDatagrams: GuestSocket, @unchecked Sendable {
     private let counts: DatagramCounts
     /// Nil after the end.
     private var send: Send?
+    private var isOpen = true
     /// Called once, when the guest has closed the socket or has ended.
     public var whenClosed: (() -> Void)?
     private var queue = DatagramQueue()
@@ -52,7 +53,7 @@ public final class GuestDatagrams: GuestSocket, @unchecked Sendable {
     ) {
         self.form = form
         self.counts = counts
-        self.send = send
+        unsafe self.send = send
         super.init(limits, guests)
     }
 
@@ -75,7 +76,7 @@ public final class GuestDatagrams: GuestSocket, @unchecked Sendable {
     /// Gives the guest a datagram; false if it was dropped. On the loop's thread.
     @discardableResult
     public func deliver(_ bytes: [UInt8]) -> Bool {
-        guard guests.loop.isCurrent, send != nil else { return false }
+        guard guests.loop.isCurrent, isOpen else { return false }
         let size = bytes.count + Self.cost
         guard bytes.count <= Int(UInt16.max), size <= queueLimit - waiting,
             size <= guests.queueRoom || waiting == 0
@@ -110,7 +111,7 @@ public final class GuestDatagrams: GuestSocket, @unchecked Sendable {
 
     private func mayRead() throws(Errno) {
         guard guests.loop.isCurrent else { throw .io }
-        guard send != nil else { throw .badf }
+        guard isOpen else { throw .badf }
         guard !isHeldBack, queue.first != nil else { throw .again }
     }
 
@@ -175,18 +176,18 @@ public final class GuestDatagrams: GuestSocket, @unchecked Sendable {
     }
 
     public override var readableByteCount: Int? {
-        guard guests.loop.isCurrent, send != nil else { return 0 }
+        guard guests.loop.isCurrent, isOpen else { return 0 }
         guard !isHeldBack, let first = queue.first else { return nil }
         return form == .whole ? first.count : first.count + 2 - position
     }
 
     // MARK: Writing
 
-    override var writeFailure: Errno? { send == nil ? .badf : nil }
+    override var writeFailure: Errno? { isOpen ? nil : .badf }
 
     public override func write(_ bytes: UnsafeRawBufferPointer) throws(Errno) -> Int {
         guard guests.loop.isCurrent else { throw .io }
-        guard send != nil else { throw .badf }
+        guard isOpen else { throw .badf }
         wasUsed()
         switch form {
         case .whole:
@@ -200,7 +201,7 @@ public final class GuestDatagrams: GuestSocket, @unchecked Sendable {
 
     private func writeFramed(_ bytes: UnsafeRawBufferPointer) {
         var rest = unsafe bytes[...]
-        while !rest.isEmpty {
+        while unsafe !rest.isEmpty {
             while partial.count < 2, let byte = unsafe rest.first {
                 partial.append(byte)
                 unsafe rest = rest.dropFirst()
@@ -209,7 +210,8 @@ public final class GuestDatagrams: GuestSocket, @unchecked Sendable {
             let length = Int(partial[0]) << 8 | Int(partial[1])
             let part = unsafe rest.prefix(length + 2 - partial.count)
             unsafe rest = rest.dropFirst(part.count)
-            if partial.count == 2, part.count == length {
+            let isWhole = unsafe partial.count == 2 && part.count == length
+            if isWhole {
                 // The whole datagram is in one piece, as from most guests.
                 unsafe transmit(UnsafeRawBufferPointer(rebasing: part))
                 partial.removeAll(keepingCapacity: true)
@@ -239,8 +241,9 @@ public final class GuestDatagrams: GuestSocket, @unchecked Sendable {
 
     /// Drops what waits, and ends the carrier. The guest's calls fail with `badf` from now on.
     public func close() {
-        guard guests.loop.isCurrent, send != nil else { return }
-        send = nil
+        guard guests.loop.isCurrent, isOpen else { return }
+        isOpen = false
+        unsafe send = nil
         while queue.first != nil { dropFirst() }
         partial = []
         let body = whenClosed

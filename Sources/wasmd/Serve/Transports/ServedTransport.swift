@@ -14,8 +14,7 @@ final class ServedTransport: Sendable {
     private let state: Mutex<State>
 
     private struct State: Sendable {
-        var section: TransportSection
-        var digest: SHA256.Digest
+        var content: TransportContent
         /// Sockets that listen already; each becomes a listener once.
         var sockets: [TransportListen.Socket]
         var listeners: [Listener] = []
@@ -36,7 +35,7 @@ final class ServedTransport: Sendable {
         init(_ section: TransportSection) throws(Refusal) {
             content = try TransportContent(section)
             var sockets: [TransportListen.Socket] = []
-            for address in section.listen {
+            for address in content.listen {
                 do throws(Refusal) {
                     sockets.append(try address.open())
                 } catch {
@@ -59,7 +58,7 @@ final class ServedTransport: Sendable {
         self.resolver = resolver
         places = opened.sockets.map(\.text)
         state = Mutex(
-            State(section: section, digest: content.digest, sockets: opened.sockets))
+            State(content: content, sockets: opened.sockets))
         var options = TransportService.Options()
         options.connectionLimit = section.connections
         options.framesDatagrams = section.framesDatagrams
@@ -78,7 +77,10 @@ final class ServedTransport: Sendable {
     }
 
     /// What the settings say now.
-    var section: TransportSection { state.withLock { $0.section } }
+    var section: TransportSection { state.withLock { $0.content.section } }
+
+    /// Files of the modules of new connections.
+    var modulePaths: [Word] { state.withLock { $0.content.paths } }
 
     /// Takes connections on all loops from now on. On one of them.
     func serve(on loops: [EventLoop], _ loop: EventLoop) throws {
@@ -171,10 +173,7 @@ final class ServedTransport: Sendable {
 
         /// New connections have the new transports from now on; old ones go on.
         func make() {
-            transport.state.withLock { state in
-                state.section = section
-                state.digest = content.digest
-            }
+            transport.state.withLock { $0.content = content }
             transport.service.connectionLimit = section.connections
             transport.service.replace(chain)
         }
@@ -184,8 +183,9 @@ final class ServedTransport: Sendable {
     ///
     /// - Throws: `Refusal`; nothing is changed.
     func change(to section: TransportSection) throws(Refusal) -> Change? {
-        let content = try TransportContent(section)
-        guard content.digest != state.withLock({ $0.digest }) else { return nil }
+        let former = state.withLock { $0.content }
+        let content = try TransportContent(section, after: former)
+        guard content.digest != former.digest else { return nil }
         return Change(
             transport: self, content: content, chain: try content.transports(resolver))
     }

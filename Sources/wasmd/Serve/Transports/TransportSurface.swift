@@ -78,7 +78,6 @@ struct TransportSurface: Sendable {
     // MARK: Documents
 
     private func facts(_ transport: ServedTransport) -> [Document.Member] {
-        let section = transport.section
         let service = transport.service
         let counts = service.statistics
         let ages = service.ages.map(\.inSeconds)
@@ -88,7 +87,7 @@ struct TransportSurface: Sendable {
             .init(
                 "modules",
                 .array(
-                    zip(section.modules, service.chain).map { path, transport in
+                    zip(transport.modulePaths, service.chain).map { path, transport in
                         .object([
                             .init("file", .string(path.text)),
                             .init("version", .string(transport.version.rawValue)),
