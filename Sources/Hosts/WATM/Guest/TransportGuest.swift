@@ -132,7 +132,10 @@ enum DialTarget: Sendable {
             var wait = Wait()
             wait.add(pending.source, since: turn)
             throw Suspension(wait) { [self] _, slots in
-                slots.setResult(i32: try finish(pending))
+                let number = try finish(pending)
+                note(
+                    dialFailure.map { "no connection: \($0)" } ?? "connected: descriptor \(number)")
+                slots.setResult(i32: number)
             }
         }
     }
