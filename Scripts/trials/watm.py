@@ -16,6 +16,47 @@ COPIER = os.path.join(
     os.path.dirname(os.path.abspath(__file__)), "..", "..", "Tests", "Transports", "copier.wat")
 
 
+def passer(folder):
+    """The file of a transport that knows datagrams, and passes each on as it is."""
+    with open(COPIER) as file:
+        text = file.read()
+    text = text.replace(";; part marker\n", '(global (export "_water_datagrams") i32 (i32.const 1))\n')
+    text = text.replace("(i32.const 16384)", "(i32.const 65536)")
+    # Empty ones are no end.
+    end = "(if (i32.eqz (i32.load (i32.const 608))) (then (return (i32.const 0))))"
+    check(end in text, "the copier has another form")
+    text = text.replace(end, "")
+    path = os.path.join(folder, "passer.wat")
+    with open(path, "w") as file:
+        file.write(text)
+    return path
+
+
+class Echo:
+    """A server of UDP in a process of its own, which sends back what it gets."""
+
+    def __init__(self):
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+        self.socket.bind(("127.0.0.1", 0))
+        self.address = f"udp:127.0.0.1:{self.socket.getsockname()[1]}"
+        self.process = os.fork()
+        if not self.process:
+            try:
+                while True:
+                    self.socket.sendto(*self.socket.recvfrom(1 << 16))
+            finally:
+                os._exit(0)
+        self.socket.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        os.kill(self.process, 9)
+        os.waitpid(self.process, 0)
+
+
 def copier(folder, name="copier", worker=""):
     """The file of a transport, whose worker does `worker` first."""
     path = os.path.join(folder, name + ".wat")
@@ -27,18 +68,18 @@ def copier(folder, name="copier", worker=""):
 
 
 class Transport:
-    """`wasmd watm ROLE` at a port that the system chose."""
+    """`wasmd watm ROLE` at a port that the system chose, of `listen`."""
 
-    def __init__(self, role, modules, remote, *words):
+    def __init__(self, role, modules, remote, *words, listen="127.0.0.1:0"):
         words = [word for module in modules for word in ("--module", module)] + list(words)
         if remote:
-            words += ["--remote", f"127.0.0.1:{remote}"]
+            words += ["--remote", remote if isinstance(remote, str) else f"127.0.0.1:{remote}"]
         self.process = subprocess.Popen(
-            [program(), "watm", role, "--listen", "127.0.0.1:0", "--json", *words],
+            [program(), "watm", role, "--listen", listen, "--json", *words],
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         line = self.process.stdout.readline()
         check(line, role, modules, "does not start")
-        self.port = int(json.loads(line)["address"].split(":")[1])
+        self.port = int(json.loads(line)["address"].rsplit(":", 1)[1])
         self.events = []
         self.thread = threading.Thread(target=self.read, daemon=True)
         self.thread.start()
