@@ -39,10 +39,14 @@ struct TransportFiles: Sendable {
             _ settings: TransportSettings, _ role: TransportRole
         ) throws(Refusal) {
             guard role != .run else { return }
+            let places =
+                settings.addresses.isEmpty
+                ? [listener.flatMap { TransportListen(Array($0.utf8)) }].compactMap { $0 }
+                : settings.addresses
             do throws(TransportError) {
                 try Transport.checkDatagrams(
                     chain, role,
-                    listensForDatagrams: settings.addresses.contains { $0.carriesDatagrams },
+                    listensForDatagrams: places.contains { $0.carriesDatagrams },
                     to: settings.remote, frames: settings.framesDatagrams)
             } catch {
                 throw Refusal(
@@ -111,7 +115,7 @@ struct TransportFiles: Sendable {
         }
         let configuration = settings.configuration ?? host?.configuration.map { Word($0) }
         var texts = Texts()
-        texts.listener = host?.listener?.address
+        texts.listener = host?.listenAddress
         texts.options = try options(host, configuration)
         texts.folders = texts.options.world.folders.compactMap { folder in
             folder.hostPathBytes.isEmpty ? nil : (folder.hostPathBytes, folder.isReadOnly)

@@ -48,7 +48,7 @@ struct TransportContent: Sendable {
                 hint: "Name one by 'modules', or by transport_module.bin.")
         }
         var listen = section.listen
-        if listen.isEmpty, let text = host?.listener?.address {
+        if listen.isEmpty, let text = host?.listenAddress {
             guard let address = TransportListen(Array(text.utf8)) else {
                 throw Refusal(file: text, reason: "network.listener.address is no address")
             }
