@@ -56,6 +56,18 @@ import WasmText
         let relay = try failure("relay", "--module", copier, remote, "--listen=127.0.0.1:0")
         #expect(relay.0 == 1)
         #expect(relay.1.contains("the role relay is not implemented: _water_associate"))
+        // The copier knows streams only.
+        let datagrams = try failure(
+            "dial", "--module", copier, remote, "--listen=udp:127.0.0.1:0")
+        #expect(datagrams.0 == 1)
+        #expect(datagrams.1.contains("_water_datagrams"))
+        #expect(datagrams.1.contains("--frame-datagrams"))
+        let transformed = try failure(
+            "dial", "--module", copier, "--remote=udp:127.0.0.1:1", "--listen=127.0.0.1:0",
+            "--frame-datagrams")
+        #expect(transformed.0 == 1)
+        #expect(transformed.1.contains("needs a module that does"))
+        #expect(try failure("dial", "--module", copier, remote, "--listen=udp:unix:/x").0 == 2)
         let none = try failure("dial", "--module", folder.path + "/none.wat", remote)
         #expect(none.0 == 1)
         #expect(none.1.contains("watm validate"))

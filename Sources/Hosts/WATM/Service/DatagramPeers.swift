@@ -24,6 +24,8 @@ import WasmdGuests
         var wasAnswered = false
         /// Whether it has sent again after that.
         var isConfirmed = false
+        /// When it sent the last time.
+        var lastSent = LoopInstant.now
         var isEnding = false
 
         init(_ number: UInt64, _ socket: GuestDatagrams) {
@@ -78,6 +80,7 @@ import WasmdGuests
     private func take(_ bytes: [UInt8], from sender: SystemAddress) {
         if let peer = peers[sender] {
             if peer.wasAnswered { peer.isConfirmed = true }
+            peer.lastSent = guests.loop.turnTime
             peer.socket.deliver(bytes)
             return
         }
@@ -123,8 +126,12 @@ import WasmdGuests
         let now = LoopInstant.now
         let idle = service.datagramIdleTime
         for peer in peers.values where !peer.isEnding {
-            let time = peer.isConfirmed ? idle : min(idle, Self.unconfirmedTime)
-            guard now.since(peer.socket.lastUse) >= time else { continue }
+            // What is sent to an address that may be forged does not keep it.
+            let isIdle =
+                peer.isConfirmed
+                ? now.since(peer.socket.lastUse) >= idle
+                : now.since(peer.lastSent) >= min(idle, Self.unconfirmedTime)
+            guard isIdle else { continue }
             peer.isEnding = true
             _ = house.cancel(peer.number)
         }
