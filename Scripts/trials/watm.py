@@ -11,81 +11,75 @@ import time
 
 from harness import check, program
 
-# Copies both ways, in all three roles, as the published transports do: it waits for three descriptors
-# with poll_oneoff, and reads 16 KiB at a time. @WORKER@ comes before that.
-COPIER = r"""(module
-  (import "env" "host_dial" (func $host_dial (result i32)))
-  (import "env" "host_accept" (func $host_accept (result i32)))
-  (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
-  (import "wasi_snapshot_preview1" "fd_read" (func $read (param i32 i32 i32 i32) (result i32)))
-  (import "wasi_snapshot_preview1" "fd_fdstat_set_flags" (func $flags (param i32 i32) (result i32)))
-  (import "wasi_snapshot_preview1" "poll_oneoff" (func $poll (param i32 i32 i32 i32) (result i32)))
-  (memory (export "memory") 2)
-  (global $one (mut i32) (i32.const -1))
-  (global $two (mut i32) (i32.const -1))
-  (global $cancel (mut i32) (i32.const -1))
-  (func $subscribe (param $at i32) (param $fd i32)
-    (i32.store8 offset=8 (local.get $at) (i32.const 1))
-    (i32.store offset=16 (local.get $at) (local.get $fd))
-    (drop (call $flags (local.get $fd) (i32.const 4))))
-  (func $copy (param $from i32) (param $to i32) (result i32) (local $errno i32)
-    (i32.store (i32.const 600) (i32.const 65536))
-    (i32.store (i32.const 604) (i32.const 16384))
-    (local.set $errno (call $read (local.get $from) (i32.const 600) (i32.const 1) (i32.const 608)))
-    (if (i32.eq (local.get $errno) (i32.const 6)) (then (return (i32.const 1))))
-    (if (local.get $errno) (then (return (i32.const 0))))
-    (if (i32.eqz (i32.load (i32.const 608))) (then (return (i32.const 0))))
-    (i32.store (i32.const 604) (i32.load (i32.const 608)))
-    (i32.eqz (call $write (local.get $to) (i32.const 600) (i32.const 1) (i32.const 612))))
-  (func (export "_water_v0"))
-  (func (export "_water_init") (result i32) (i32.const 0))
-  (func (export "_water_dial") (param i32) (result i32)
-    (global.set $one (local.get 0)) (global.set $two (call $host_dial)) (global.get $two))
-  (func (export "_water_accept") (param i32) (result i32)
-    (global.set $one (local.get 0)) (global.set $two (call $host_accept)) (global.get $two))
-  (func (export "_water_associate") (result i32)
-    (global.set $one (call $host_accept)) (global.set $two (call $host_dial))
-    (select (global.get $two) (i32.const 0) (i32.lt_s (global.get $two) (i32.const 0))))
-  (func (export "_water_cancel_with") (param i32) (result i32)
-    (global.set $cancel (local.get 0)) (i32.const 0))
-  (func (export "_water_worker") (result i32)
-    @WORKER@
-    (call $subscribe (i32.const 0) (global.get $cancel))
-    (call $subscribe (i32.const 48) (global.get $one))
-    (call $subscribe (i32.const 96) (global.get $two))
-    (loop $again
-      (drop (call $poll (i32.const 0) (i32.const 256) (i32.const 3) (i32.const 512)))
-      (if (i32.eqz (call $copy (global.get $one) (global.get $two))) (then (return (i32.const 0))))
-      (if (i32.eqz (call $copy (global.get $two) (global.get $one))) (then (return (i32.const 0))))
-      ;; 6 is EAGAIN: nobody has cancelled it
-      (i32.store (i32.const 600) (i32.const 65536))
-      (i32.store (i32.const 604) (i32.const 1))
-      (br_if $again (i32.eq (i32.const 6)
-        (call $read (global.get $cancel) (i32.const 600) (i32.const 1) (i32.const 608)))))
-    (i32.const -11)))"""
+# A transport that copies both ways, in all three roles.
+COPIER = os.path.join(
+    os.path.dirname(os.path.abspath(__file__)), "..", "..", "Tests", "Transports", "copier.wat")
+
+
+def passer(folder):
+    """The file of a transport that knows datagrams, and passes each on as it is."""
+    with open(COPIER) as file:
+        text = file.read()
+    text = text.replace(";; part marker\n", '(global (export "_water_datagrams") i32 (i32.const 1))\n')
+    text = text.replace("(i32.const 16384)", "(i32.const 65536)")
+    # Empty ones are no end.
+    end = "(if (i32.eqz (i32.load (i32.const 608))) (then (return (i32.const 0))))"
+    check(end in text, "the copier has another form")
+    text = text.replace(end, "")
+    path = os.path.join(folder, "passer.wat")
+    with open(path, "w") as file:
+        file.write(text)
+    return path
+
+
+class Echo:
+    """A server of UDP in a process of its own, which sends back what it gets."""
+
+    def __init__(self):
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+        self.socket.bind(("127.0.0.1", 0))
+        self.address = f"udp:127.0.0.1:{self.socket.getsockname()[1]}"
+        self.process = os.fork()
+        if not self.process:
+            try:
+                while True:
+                    self.socket.sendto(*self.socket.recvfrom(1 << 16))
+            finally:
+                os._exit(0)
+        self.socket.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        os.kill(self.process, 9)
+        os.waitpid(self.process, 0)
 
 
 def copier(folder, name="copier", worker=""):
-    """The file of a transport."""
+    """The file of a transport, whose worker does `worker` first."""
     path = os.path.join(folder, name + ".wat")
+    with open(COPIER) as file:
+        text = file.read()
     with open(path, "w") as file:
-        file.write(COPIER.replace("@WORKER@", worker))
+        file.write(text.replace(";; part worker\n", worker + "\n"))
     return path
 
 
 class Transport:
-    """`wasmd watm ROLE` at a port that the system chose."""
+    """`wasmd watm ROLE` at a port that the system chose, of `listen`."""
 
-    def __init__(self, role, modules, remote, *words):
+    def __init__(self, role, modules, remote, *words, listen="127.0.0.1:0"):
         words = [word for module in modules for word in ("--module", module)] + list(words)
         if remote:
-            words += ["--remote", f"127.0.0.1:{remote}"]
+            words += ["--remote", remote if isinstance(remote, str) else f"127.0.0.1:{remote}"]
         self.process = subprocess.Popen(
-            [program(), "watm", role, "--listen", "127.0.0.1:0", "--json", *words],
+            [program(), "watm", role, "--listen", listen, "--json", *words],
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         line = self.process.stdout.readline()
         check(line, role, modules, "does not start")
-        self.port = int(json.loads(line)["address"].split(":")[1])
+        self.port = int(json.loads(line)["address"].rsplit(":", 1)[1])
         self.events = []
         self.thread = threading.Thread(target=self.read, daemon=True)
         self.thread.start()

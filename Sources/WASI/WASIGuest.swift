@@ -213,13 +213,12 @@ extension Descriptor {
 
     /// A stream of the embedder that is no standard stream.
     convenience init(_ stream: any GuestStream, _ directions: Wait.Directions) {
-        let isSocket = stream is any StreamSocket || stream is any StreamListener
-        var rights = isSocket ? Rights.socket : Rights.stream
+        let file = EmbedderStream(stream, directions)
+        var rights = file.filetype == .unknown ? Rights.stream : Rights.socket
         if !directions.contains(.reading) { rights.remove(.fdRead) }
         if !directions.contains(.writing) { rights.remove(.fdWrite) }
         self.init(
-            .virtualFile(EmbedderStream(stream, directions)),
-            filetype: isSocket ? .socketStream : .unknown, rights: rights)
+            .virtualFile(file), filetype: file.filetype, rights: rights)
     }
 
     private convenience init(source: any VirtualFile) {

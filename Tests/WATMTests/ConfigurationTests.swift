@@ -25,6 +25,12 @@ import WasmdEventLoop
         #expect(found.addresses.allowsOthers)
         #expect(found.addresses.denied == [.init("b:2", networks: ["tcp", "udp"])])
         #expect(found.listener?.address == "127.0.0.1:0")
+        #expect(found.listenAddress == "127.0.0.1:0")
+        var other = found
+        other.listener = ("udp", "127.0.0.1:53")
+        #expect(other.listenAddress == "udp:127.0.0.1:53")
+        other.listener = ("unix", "/run/a.sock")
+        #expect(other.listenAddress == "unix:/run/a.sock")
         #expect(found.arguments == ["x", "y"])
         #expect(found.environment.map(\.name) == ["A"])
         #expect(found.inheritsInput)

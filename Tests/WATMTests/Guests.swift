@@ -1,3 +1,4 @@
+import Glibc
 import WasmInterpreter
 import WasmText
 import WasmWASI
@@ -17,104 +18,53 @@ func module(_ text: String) throws -> Module {
     try Module(try parseModule(Array(text.utf8)), engine: Engine())
 }
 
-/// Guests of v0 in the text format, made of parts that tests replace.
+/// Guests of v0 in the text format: `Tests/Transports/copier.wat` with parts that tests replace.
 struct GuestText {
-    var imports = ""
-    var initialise = "(i32.const 0)"
+    var imports = part("imports")
+    var initialise = part("initialise")
     /// Local 0 is the descriptor of the caller.
-    var dial = """
-        (global.set $caller (local.get 0))
-        (global.set $other (call $host_dial))
-        (global.get $other)
-        """
-    var accept = """
-        (global.set $caller (local.get 0))
-        (global.set $other (call $host_accept))
-        (global.get $other)
-        """
-    var associate = """
-        (global.set $caller (call $host_accept))
-        (if (i32.lt_s (global.get $caller) (i32.const 0)) (then (return (global.get $caller))))
-        (global.set $other (call $host_dial))
-        (if (i32.lt_s (global.get $other) (i32.const 0)) (then (return (global.get $other))))
-        (i32.const 0)
-        """
+    var dial = part("dial")
+    var accept = part("accept")
+    var associate = part("associate")
     var worker = GuestText.copying
-    var marker = "(func (export \"_water_v0\"))"
-    var others = ""
+    var marker = part("marker")
+    var others = part("others")
 
-    /// Copies in both directions, each byte plus one way and the other if `$key` is not 0, until an
-    /// end or a cancellation: polls three subscriptions.
-    static let copying = """
-        (call $subscribe (i32.const 0) (global.get $cancel))
-        (call $subscribe (i32.const 48) (global.get $caller))
-        (call $subscribe (i32.const 96) (global.get $other))
-        (loop $again
-          (drop (call $poll (i32.const 0) (i32.const 256) (i32.const 3) (i32.const 512)))
-          (if (i32.eqz (call $copy (global.get $cancel) (i32.const -1)))
-            (then (return (i32.const -11))))
-          (if (i32.eqz (call $copy (global.get $caller) (global.get $other)))
-            (then (return (i32.const 0))))
-          (if (i32.eqz (call $copy (global.get $other) (global.get $caller)))
-            (then (return (i32.const 0))))
-          (br $again))
-        (unreachable)
-        """
+    /// Copies in both directions until an end or a cancellation: polls three subscriptions.
+    static let copying = part("worker")
+
+    private static let file: [String] = {
+        let root = "/" + #filePath.split(separator: "/").dropLast(2).joined(separator: "/")
+        guard let stream = fopen(root + "/Transports/copier.wat", "r") else { return [] }
+        defer { fclose(stream) }
+        var bytes = [UInt8](repeating: 0, count: 64 << 10)
+        let count = fread(&bytes, 1, bytes.count, stream)
+        return String(decoding: bytes[..<count], as: UTF8.self)
+            .split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+    }()
+
+    /// The lines between those that name a part.
+    private static func lines(of name: String, in lines: [String]) -> Range<Int> {
+        guard let start = lines.firstIndex(where: { $0.hasSuffix(";; part \(name)") }),
+            let end = lines.firstIndex(where: { $0.hasSuffix(";; end \(name)") }), start < end
+        else { return 0..<0 }
+        return start + 1..<end
+    }
+
+    private static func part(_ name: String) -> String {
+        file[lines(of: name, in: file)].joined(separator: "\n")
+    }
 
     var text: String {
-        """
-        (module
-          (import "env" "host_dial" (func $host_dial (result i32)))
-          (import "env" "host_accept" (func $host_accept (result i32)))
-          (import "env" "pull_config" (func $pull_config (result i32)))
-          (import "env" "host_defer" (func $host_defer))
-          (import "wasi_snapshot_preview1" "fd_write"
-            (func $write (param i32 i32 i32 i32) (result i32)))
-          (import "wasi_snapshot_preview1" "fd_read"
-            (func $read (param i32 i32 i32 i32) (result i32)))
-          (import "wasi_snapshot_preview1" "fd_close" (func $close (param i32) (result i32)))
-          (import "wasi_snapshot_preview1" "fd_fdstat_set_flags"
-            (func $flags (param i32 i32) (result i32)))
-          (import "wasi_snapshot_preview1" "random_get"
-            (func $random (param i32 i32) (result i32)))
-          (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
-          (import "wasi_snapshot_preview1" "poll_oneoff"
-            (func $poll (param i32 i32 i32 i32) (result i32)))
-          \(imports)
-          (memory (export "memory") 2)
-          (global $caller (mut i32) (i32.const -1))
-          (global $other (mut i32) (i32.const -1))
-          (global $cancel (mut i32) (i32.const -1))
-          (func $subscribe (param $at i32) (param $fd i32)
-            (i64.store (local.get $at) (i64.extend_i32_u (local.get $fd)))
-            (i32.store8 offset=8 (local.get $at) (i32.const 1))
-            (i32.store offset=16 (local.get $at) (local.get $fd))
-            (drop (call $flags (local.get $fd) (i32.const 4))))
-          ;; copies what there is; 0 at the end, 1 otherwise
-          (func $copy (param $from i32) (param $to i32) (result i32) (local $errno i32)
-            (i32.store (i32.const 600) (i32.const 65536))
-            (i32.store (i32.const 604) (i32.const 16384))
-            (local.set $errno
-              (call $read (local.get $from) (i32.const 600) (i32.const 1) (i32.const 608)))
-            (if (i32.eq (local.get $errno) (i32.const 6)) (then (return (i32.const 1))))
-            (if (local.get $errno) (then (return (i32.const 0))))
-            (if (i32.eqz (i32.load (i32.const 608))) (then (return (i32.const 0))))
-            (if (i32.eq (local.get $to) (i32.const -1)) (then (return (i32.const 0))))
-            (i32.store (i32.const 604) (i32.load (i32.const 608)))
-            (if (call $write (local.get $to) (i32.const 600) (i32.const 1) (i32.const 612))
-              (then (return (i32.const 0))))
-            ;; a short write would lose bytes
-            (i32.eq (i32.load (i32.const 612)) (i32.load (i32.const 604))))
-          \(marker)
-          (func (export "_water_init") (result i32) \(initialise))
-          (func (export "_water_dial") (param i32) (result i32) \(dial))
-          (func (export "_water_accept") (param i32) (result i32) \(accept))
-          (func (export "_water_associate") (result i32) \(associate))
-          (func (export "_water_cancel_with") (param i32) (result i32)
-            (global.set $cancel (local.get 0)) (i32.const 0))
-          (func (export "_water_worker") (result i32) \(worker))
-          \(others))
-        """
+        let parts = [
+            ("imports", imports), ("initialise", initialise), ("dial", dial), ("accept", accept),
+            ("associate", associate), ("worker", worker), ("marker", marker), ("others", others),
+        ]
+        var lines = Self.file
+        for (name, text) in parts {
+            lines.replaceSubrange(Self.lines(of: name, in: lines), with: [text])
+        }
+        return lines.joined(separator: "\n")
     }
 
     func transport(_ options: TransportOptions = quiet()) throws -> Transport {

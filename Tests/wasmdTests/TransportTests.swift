@@ -6,62 +6,15 @@ import WasmText
 
 /// `wasmd watm`, as its users call it.
 @Suite struct TransportTests {
-    /// A guest of v0 that copies both ways: it waits for three descriptors with `poll_oneoff`.
-    static let copier = """
-        (module
-          (import "env" "host_dial" (func $host_dial (result i32)))
-          (import "env" "host_accept" (func $host_accept (result i32)))
-          (import "wasi_snapshot_preview1" "fd_write"
-            (func $write (param i32 i32 i32 i32) (result i32)))
-          (import "wasi_snapshot_preview1" "fd_read"
-            (func $read (param i32 i32 i32 i32) (result i32)))
-          (import "wasi_snapshot_preview1" "fd_fdstat_set_flags"
-            (func $flags (param i32 i32) (result i32)))
-          (import "wasi_snapshot_preview1" "poll_oneoff"
-            (func $poll (param i32 i32 i32 i32) (result i32)))
-          (memory (export "memory") 2)
-          (global $one (mut i32) (i32.const -1))
-          (global $two (mut i32) (i32.const -1))
-          (global $cancel (mut i32) (i32.const -1))
-          (func $subscribe (param $at i32) (param $fd i32)
-            (i32.store8 offset=8 (local.get $at) (i32.const 1))
-            (i32.store offset=16 (local.get $at) (local.get $fd))
-            (drop (call $flags (local.get $fd) (i32.const 4))))
-          (func $copy (param $from i32) (param $to i32) (result i32) (local $errno i32)
-            (i32.store (i32.const 600) (i32.const 65536))
-            (i32.store (i32.const 604) (i32.const 16384))
-            (local.set $errno
-              (call $read (local.get $from) (i32.const 600) (i32.const 1) (i32.const 608)))
-            (if (i32.eq (local.get $errno) (i32.const 6)) (then (return (i32.const 1))))
-            (if (local.get $errno) (then (return (i32.const 0))))
-            (if (i32.eqz (i32.load (i32.const 608))) (then (return (i32.const 0))))
-            (i32.store (i32.const 604) (i32.load (i32.const 608)))
-            (i32.eqz (call $write (local.get $to) (i32.const 600) (i32.const 1) (i32.const 612))))
-          (func (export "_water_v0"))
-          (func (export "_water_init") (result i32) (i32.const 0))
-          (func (export "_water_dial") (param i32) (result i32)
-            (global.set $one (local.get 0)) (global.set $two (call $host_dial)) (global.get $two))
-          (func (export "_water_accept") (param i32) (result i32)
-            (global.set $one (local.get 0)) (global.set $two (call $host_accept)) (global.get $two))
-          (func (export "_water_cancel_with") (param i32) (result i32)
-            (global.set $cancel (local.get 0)) (i32.const 0))
-          (func (export "_water_worker") (result i32)
-            (call $subscribe (i32.const 0) (global.get $cancel))
-            (call $subscribe (i32.const 48) (global.get $one))
-            (call $subscribe (i32.const 96) (global.get $two))
-            (loop $again
-              (drop (call $poll (i32.const 0) (i32.const 256) (i32.const 3) (i32.const 512)))
-              (if (i32.eqz (call $copy (global.get $one) (global.get $two)))
-                (then (return (i32.const 0))))
-              (if (i32.eqz (call $copy (global.get $two) (global.get $one)))
-                (then (return (i32.const 0))))
-              ;; 6 is EAGAIN: nobody has cancelled it
-              (i32.store (i32.const 600) (i32.const 65536))
-              (i32.store (i32.const 604) (i32.const 1))
-              (br_if $again (i32.eq (i32.const 6)
-                (call $read (global.get $cancel) (i32.const 600) (i32.const 1) (i32.const 608)))))
-            (i32.const -11)))
-        """
+    /// A guest of v0 that copies both ways, without the role to relay.
+    static let copier: String = {
+        let text = (Repository.text("Tests/Transports/copier.wat")) ?? ""
+        let parts = text.split(separator: "\n", omittingEmptySubsequences: false)
+        guard let start = parts.firstIndex(where: { $0.contains(";; part relay") }),
+            let end = parts.firstIndex(where: { $0.contains(";; end relay") })
+        else { return text }
+        return (parts[..<start] + parts[end...]).joined(separator: "\n")
+    }()
 
     private func folder() throws -> TemporaryFolder {
         let folder = try TemporaryFolder()
@@ -103,6 +56,18 @@ import WasmText
         let relay = try failure("relay", "--module", copier, remote, "--listen=127.0.0.1:0")
         #expect(relay.0 == 1)
         #expect(relay.1.contains("the role relay is not implemented: _water_associate"))
+        // The copier knows streams only.
+        let datagrams = try failure(
+            "dial", "--module", copier, remote, "--listen=udp:127.0.0.1:0")
+        #expect(datagrams.0 == 1)
+        #expect(datagrams.1.contains("_water_datagrams"))
+        #expect(datagrams.1.contains("--frame-datagrams"))
+        let transformed = try failure(
+            "dial", "--module", copier, "--remote=udp:127.0.0.1:1", "--listen=127.0.0.1:0",
+            "--frame-datagrams")
+        #expect(transformed.0 == 1)
+        #expect(transformed.1.contains("needs a module that does"))
+        #expect(try failure("dial", "--module", copier, remote, "--listen=udp:unix:/x").0 == 2)
         let none = try failure("dial", "--module", folder.path + "/none.wat", remote)
         #expect(none.0 == 1)
         #expect(none.1.contains("watm validate"))
@@ -222,6 +187,94 @@ import WasmText
         #expect(refused.status == 409 && refused.body.contains("no version"))
         #expect(try get("POST", "/admin/reload").status == 409)
         #expect(try get("GET", "/openapi.json").body.contains("/admin/transports/{name}"))
+    }
+
+    /// Arguments, environment, folders, the original's configuration and a trace of a guest that is
+    /// served.
+    @Test func worldsOfServedTransports() throws {
+        let folder = try folder()
+        try folder.write(
+            "host.json",
+            Array(
+                """
+                {"transport_module": {"bin": "\(folder.path)/copier.wat"},
+                 "network": {"listener": {"network": "tcp", "address": "unix:\(folder.path)/t.sock"}},
+                 "module": {"argv": ["name"], "env": {"MODE": "theirs", "OTHER": "x"},
+                   "preopened_dirs": {"\(folder.path)": "/data"}}}
+                """.utf8))
+        // Prints its arguments, its environment and the name of its folder when it starts.
+        let talker = Self.copier.replacing(
+            "(memory (export",
+            with: """
+                (import "wasi_snapshot_preview1" "args_sizes_get"
+                  (func $args_sizes (param i32 i32) (result i32)))
+                (import "wasi_snapshot_preview1" "args_get"
+                  (func $args (param i32 i32) (result i32)))
+                (import "wasi_snapshot_preview1" "environ_sizes_get"
+                  (func $environ_sizes (param i32 i32) (result i32)))
+                (import "wasi_snapshot_preview1" "environ_get"
+                  (func $environ (param i32 i32) (result i32)))
+                (import "wasi_snapshot_preview1" "fd_prestat_dir_name"
+                  (func $folder (param i32 i32 i32) (result i32)))
+                (memory (export
+                """
+        )
+        .replacing(
+            "(func (export \"_water_init\") (result i32)\n    ;; part initialise\n"
+                + "    (i32.const 0)\n    ;; end initialise\n  )",
+            with: """
+                (func $say (param $at i32) (param $count i32)
+                  (i32.store (i32.const 1000) (local.get $at))
+                  (i32.store (i32.const 1004) (local.get $count))
+                  (drop (call $write
+                    (i32.const 2) (i32.const 1000) (i32.const 1) (i32.const 1008))))
+                (func (export "_water_init") (result i32)
+                  (drop (call $args_sizes (i32.const 1100) (i32.const 1104)))
+                  (drop (call $args (i32.const 1200) (i32.const 2000)))
+                  (call $say (i32.const 2000) (i32.load (i32.const 1104)))
+                  (drop (call $environ_sizes (i32.const 1100) (i32.const 1104)))
+                  (drop (call $environ (i32.const 1200) (i32.const 3000)))
+                  (call $say (i32.const 3000) (i32.load (i32.const 1104)))
+                  (drop (call $folder (i32.const 3) (i32.const 4000) (i32.const 5)))
+                  (call $say (i32.const 4000) (i32.const 5))
+                  (i32.const 0))
+                """)
+        try folder.write("copier.wat", Array(talker.utf8))
+        try folder.write(
+            "wasmd.toml",
+            Array(
+                """
+                data = "\(folder.path)/state"
+                [executor]
+                listen = ["127.0.0.1:0"]
+                [transports.front]
+                role = "dial"
+                host_config = "\(folder.path)/host.json"
+                environment = ["MODE=ours"]
+                remote = "unix:\(folder.path)/none.sock"
+                trace = "\(folder.path)/trace.txt"
+                """.utf8))
+        let server = try ServerProcess(
+            ["--config", folder.path + "/wasmd.toml"], folder: folder, listen: nil,
+            ready: "data in ")
+        let client = try run(
+            "/usr/bin/python3",
+            [
+                "-c",
+                "import socket,sys; s=socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); "
+                    + "print(s.recv(1))", folder.path + "/t.sock",
+            ])
+        #expect(client.output == "b''\n")
+        #expect(server.waits(for: "no connection"))
+        let messages = server.messages
+        #expect(messages.contains("name"))
+        #expect(messages.contains("MODE=ours"))
+        #expect(messages.contains("OTHER=x"))
+        #expect(!messages.contains("theirs"))
+        #expect(messages.contains("/data"))
+        let trace = try run("/bin/cat", [folder.path + "/trace.txt"]).output
+        #expect(trace.contains("args_sizes_get()"))
+        #expect(trace.contains("host_dial() waits\nno connection: "))
     }
 
     @Test func wordsOfServedTransports() throws {

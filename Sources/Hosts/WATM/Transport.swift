@@ -101,6 +101,9 @@ public final class Transport: Sendable {
         }
     }
 
+    /// Whether it knows datagrams.
+    public var carriesDatagrams: Bool { report.carriesDatagrams }
+
     /// Whether instances are forks.
     public var isForked: Bool { prepared.obstacle == nil }
 

@@ -119,9 +119,11 @@ extension Transport {
 
     /// Connects guests to a remote, or to what they choose.
     func connector(
-        to remote: TransportAddress?, on guests: GuestLoop
+        to remote: TransportAddress?, counts: DatagramCounts = DatagramCounts(),
+        on guests: GuestLoop
     ) -> TransportGuest.Connect {
         let options = options
+        let knowsDatagrams = carriesDatagrams
         let resolver = options.resolver
         return { target in
             let address: TransportAddress
@@ -130,6 +132,13 @@ extension Transport {
             case .remote:
                 guard let remote else { throw NoRemote() }
                 address = remote
+            }
+            if address.carriesDatagrams {
+                guard knowsDatagrams else {
+                    throw TransportError.datagrams(Self.streamsOnly(isClear: false))
+                }
+                return try await address.connectDatagrams(
+                    resolver, .whole, options.sockets, counts: counts, on: guests)
             }
             return try await address.connect(
                 resolver, options.sockets, on: guests, time: options.limits.connectTime)

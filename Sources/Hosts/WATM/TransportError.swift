@@ -6,6 +6,8 @@ public enum TransportError: Error, Sendable {
     case role(TransportFault)
     /// The guest's configuration cannot be given to it.
     case configuration(String)
+    /// Datagrams are to be carried, and the module carries streams only.
+    case datagrams(String)
     /// The connection ended before it was ready.
     case notConnected(TransportOutcome)
 }
@@ -17,6 +19,7 @@ extension TransportError: CustomStringConvertible {
             "the module is no transport: " + faults.map(\.description).joined(separator: "; ")
         case .role(let fault): fault.description
         case .configuration(let reason): "the configuration of the guest is not usable: \(reason)"
+        case .datagrams(let reason): reason
         case .notConnected(let outcome): "\(outcome)"
         }
     }

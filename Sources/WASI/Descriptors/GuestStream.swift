@@ -59,6 +59,15 @@ public protocol StreamSocket: GuestStream {
     func peek(into buffer: UnsafeMutableRawBufferPointer) throws(Errno) -> Int
     /// Ends directions of the connection: of writing after what was written before.
     func shutdown(_ directions: Wait.Directions) throws(Errno)
+    /// Whether it carries datagrams: `fd_fdstat_get` reports a datagram socket. `read` then takes one
+    /// datagram, whose rest is lost if the buffer is too small; `write` gets one, both perhaps with an
+    /// empty buffer, and takes all of it; `readableByteCount` is the length of the next. Without an
+    /// implementation: no.
+    var carriesDatagrams: Bool { get }
+}
+
+extension StreamSocket {
+    public var carriesDatagrams: Bool { false }
 }
 
 /// A stream of the embedder that its guest sees as a listening socket: `sock_accept` takes the

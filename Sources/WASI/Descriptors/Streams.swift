@@ -79,12 +79,33 @@ final class EmbedderStream: VirtualFile {
 
     deinit { stream.guestDidClose(directions) }
 
+    private var carriesDatagrams: Bool { (stream as? any StreamSocket)?.carriesDatagrams ?? false }
+
+    var filetype: Filetype {
+        if let socket = stream as? any StreamSocket {
+            return socket.carriesDatagrams ? .socketDgram : .socketStream
+        }
+        return stream is any StreamListener ? .socketStream : .unknown
+    }
+
+    /// Whether the next datagram is longer than the buffers.
+    func isTruncated(for vectors: UnsafeBufferPointer<HostVector>) -> Bool {
+        guard carriesDatagrams, let count = stream.readableByteCount else { return false }
+        return vectors.reduce(0) { min($0 &+ min($1.buffer.count, count), count) } < count
+    }
+
     func read(_ vectors: UnsafeBufferPointer<HostVector>) throws(Errno) -> Int {
-        try move(vectors) { (buffer) throws(Errno) in try stream.read(into: buffer) }
+        if carriesDatagrams {
+            return try scattering(vectors, atMost: Self.datagramLimit) { (buffer) throws(Errno) in
+                try stream.read(into: buffer)
+            }
+        }
+        return try move(vectors) { (buffer) throws(Errno) in try stream.read(into: buffer) }
     }
 
     func write(_ vectors: UnsafeBufferPointer<HostVector>) throws(Errno) -> Int {
-        try move(vectors) { (buffer) throws(Errno) in
+        if carriesDatagrams { return try writeDatagram(vectors) }
+        return try move(vectors) { (buffer) throws(Errno) in
             try stream.write(UnsafeRawBufferPointer(buffer))
         }
     }
@@ -92,30 +113,65 @@ final class EmbedderStream: VirtualFile {
     /// Reads bytes of a socket that stay readable.
     func peek(_ vectors: UnsafeBufferPointer<HostVector>) throws(Errno) -> Int {
         guard let socket = stream as? any StreamSocket else { throw .notsock }
-        let buffers = vectors.map(\.buffer).filter { $0.count > 0 }
-        guard let first = buffers.first else { return 0 }
-        if buffers.count == 1 { return min(max(try socket.peek(into: first), 0), first.count) }
+        guard carriesDatagrams || vectors.contains(where: { $0.buffer.count > 0 }) else { return 0 }
         // All bytes come from the start of the stream, so they are taken at once.
-        let total = min(buffers.reduce(0) { $0 &+ $1.count }, Self.peekLimit)
+        return try scattering(vectors, atMost: Self.peekLimit) { (buffer) throws(Errno) in
+            try socket.peek(into: buffer)
+        }
+    }
+
+    /// Calls `body` once, and distributes the bytes that it fills in over all buffers.
+    private func scattering(
+        _ vectors: UnsafeBufferPointer<HostVector>, atMost limit: Int,
+        _ body: (UnsafeMutableRawBufferPointer) throws(Errno) -> Int
+    ) throws(Errno) -> Int {
+        let buffers = vectors.map(\.buffer).filter { $0.count > 0 }
+        if let first = buffers.first, buffers.count == 1 {
+            return min(max(try body(first), 0), first.count)
+        }
+        let total = buffers.reduce(0) { min($0 &+ min($1.count, limit), limit) }
         return try withUnsafeTemporaryAllocation(byteCount: total, alignment: 1) {
             (bytes) throws(Errno) in
-            let peeked = min(max(try socket.peek(into: bytes), 0), total)
-            var rest = bytes[..<peeked]
+            let count = min(max(try body(bytes), 0), total)
+            var rest = bytes[..<count]
             for buffer in buffers {
                 let part = rest.prefix(buffer.count)
                 buffer.copyBytes(from: part)
                 rest = rest.dropFirst(part.count)
             }
-            return peeked
+            return count
         }
     }
+
+    /// Writes all buffers as one datagram.
+    private func writeDatagram(_ vectors: UnsafeBufferPointer<HostVector>) throws(Errno) -> Int {
+        let buffers = vectors.map(\.buffer).filter { $0.count > 0 }
+        if let first = buffers.first, buffers.count == 1 {
+            return try stream.write(UnsafeRawBufferPointer(first))
+        }
+        let total = buffers.reduce(0) {
+            min($0 &+ min($1.count, Self.datagramLimit), Self.datagramLimit)
+        }
+        guard total < Self.datagramLimit else { throw .msgsize }
+        return try withUnsafeTemporaryAllocation(byteCount: total, alignment: 1) {
+            (bytes) throws(Errno) in
+            var rest = bytes[...]
+            for buffer in buffers {
+                UnsafeMutableRawBufferPointer(rebasing: rest).copyBytes(from: buffer)
+                rest = rest.dropFirst(buffer.count)
+            }
+            return try stream.write(UnsafeRawBufferPointer(bytes))
+        }
+    }
+
+    /// More bytes than any datagram has.
+    private static let datagramLimit = 65_536
 
     /// The most bytes that one call peeks into several buffers.
     private static let peekLimit = 256 << 10
 
     func filestat() throws(Errno) -> Filestat {
-        let isSocket = stream is any StreamSocket || stream is any StreamListener
-        return Filestat(filetype: isSocket ? .socketStream : .unknown)
+        Filestat(filetype: filetype)
     }
 
     /// Calls `body` with the buffers that are not empty until it moves fewer bytes than possible.

@@ -184,6 +184,7 @@ extension Descriptor {
             return try System.receive(socket(.fdRead), vectors, options)
         }
         let peeks = options.contains(.recvPeek)
-        return (try peeks ? stream.peek(vectors) : stream.read(vectors), false)
+        let isTruncated = stream.isTruncated(for: vectors)
+        return (try peeks ? stream.peek(vectors) : stream.read(vectors), isTruncated)
     }
 }

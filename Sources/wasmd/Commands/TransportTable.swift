@@ -10,7 +10,9 @@ extension Command {
         ],
         options: [
             .transportModule, .transportListen, .remote, .guestConfig, .hostConfig, .allow,
-            .guestArgument, .env, .envInherit, .dir, .entry, .halfClose, .maxConnections,
+            .guestArgument, .env, .envInherit, .dir, .entry, .halfClose, .frameDatagrams,
+            .datagramIdle,
+            .maxConnections,
             .transportTimeout, .startTimeout, .connectTimeout, .runMaxMemory, .transportStack,
             .transportFuel, .transportDescriptors, .trace, .loops, .features, .json,
             .sandbox, .noSandbox, .transportWasm, .transportLaddr, .transportRaddr, .help,
@@ -47,6 +49,10 @@ extension Command {
                 "wasmd watm dial --module a.wasm --module b.wasm --remote 10.0.0.7:443",
                 "through a, then b, for standard input"
             ),
+            (
+                "wasmd watm dial --module d.wasm --listen udp:[::1]:53 --remote udp:[::2]:443",
+                "datagrams, with a module that knows them"
+            ),
             ("wasmd watm run --module ss_client.wasm --config ss.json", "a module with an entry"),
             ("wasmd watm validate plain.wasm", "what kind of transport is it?"),
         ])
@@ -58,12 +64,13 @@ extension Option {
         help: "The transport. Given several times, bytes in clear pass all of them in this order")
     static let transportListen = Option(
         "listen", value: "ADDR", repeats: true,
-        help: "Take connections at ADDR: 127.0.0.1:8080, [::1]:8080 or unix:PATH. For port 0 the "
-            + "system chooses one. May be repeated")
+        help: "Take connections at ADDR: 127.0.0.1:8080, [::1]:8080 or unix:PATH; datagrams at "
+            + "udp:127.0.0.1:53. For port 0 the system chooses one. May be repeated")
     static let remote = Option(
         "remote", value: "ADDR",
         help:
-            "Connect to ADDR for each connection: HOST:PORT, [::1]:PORT or unix:PATH. Without it a "
+            "Connect to ADDR for each connection: HOST:PORT, [::1]:PORT, unix:PATH or udp:HOST:PORT. "
+            + "Without it a "
             + "guest of v1 or its preview that dials chooses by itself, as far as it is allowed to")
     static let guestConfig = Option(
         "config", value: "FILE", .file,
@@ -88,6 +95,16 @@ extension Option {
         help: "When one side has stopped sending, let the other go on, also with guests that would "
             + "end the connection: they are told when both have stopped. Always so for standard input"
     )
+    static let frameDatagrams = Option(
+        "frame-datagrams",
+        help: "Carry datagrams of the side in clear in a stream, each with its length before it (2 "
+            + "bytes, the high one first), through modules that know streams only; wanted at both ends"
+    )
+    static let datagramIdle = Option(
+        "datagram-idle", value: "DURATION",
+        help:
+            "Forget a peer that sends datagrams when none has come or gone for this time; default "
+            + "60s. One that did not send again after an answer is forgotten after 10s at most")
     static let maxConnections = Option(
         "max-connections", value: "N",
         help: "Carry at most N connections at the same time; more are closed at once; default 10000"

@@ -33,6 +33,7 @@ struct Daemon {
         for folder in settings.services.flatMap(\.folders) {
             folders.append((folder.hostPathBytes, folder.isReadOnly))
         }
+        folders += TransportsService.guestFolders(settings)
         if !settings.othismo.listen.isEmpty, let name = settings.othismo.image {
             // Its journal is beside it.
             folders.append((ServedImage.folder(of: ImageFile.path(name)), false))

@@ -112,15 +112,18 @@ struct DaemonSettings: Sendable, Equatable {
     func conflicts(_ place: (String) -> DocumentPlace?) -> [SettingsProblem] {
         var problems: [SettingsProblem] = []
         var seen: [SocketAddress] = []
+        // Datagrams have ports of their own.
+        var seenPlaces: [TransportListen] = []
         for transport in transports {
-            for address in transport.listen where address.port != 0 {
-                if seen.contains(address) {
+            for listen in transport.listen where listen.address.port != 0 {
+                if seenPlaces.contains(listen) {
                     let path = "transports.\(transport.name).listen"
                     problems.append(
                         SettingsProblem(
-                            path: path, place: place(path), text: "'\(address)' is named twice"))
+                            path: path, place: place(path), text: "'\(listen)' is named twice"))
                 }
-                seen.append(address)
+                seenPlaces.append(listen)
+                if !listen.carriesDatagrams { seen.append(listen.address) }
             }
         }
         if !othismo.listen.isEmpty, othismo.image == nil {

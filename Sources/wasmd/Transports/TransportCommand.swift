@@ -81,6 +81,7 @@ struct TransportCommand {
                 throw Refusal(file: content.names[index], reason: printable("\(error)"))
             }
         }
+        try content.checkDatagrams(settings, role)
         let verb = "watm \(settings.verb.rawValue)"
         if role == .run, content.chain.count > 1 {
             throw Refusal(file: verb, reason: "one module is run, not several")

@@ -13,7 +13,7 @@ struct TransportFiles: Sendable {
     private let resolver: Resolver
 
     /// What of the command line is needed.
-    private struct Settings: @unchecked Sendable {
+    struct Settings: @unchecked Sendable {
         // Sendable: nothing of it changes.
         let all: TransportSettings
     }
@@ -33,6 +33,26 @@ struct TransportFiles: Sendable {
         var names: [String]
         /// Where to listen, if the command line does not say.
         var listener: String?
+
+        /// Refuses transports that cannot carry the datagrams of the settings.
+        func checkDatagrams(
+            _ settings: TransportSettings, _ role: TransportRole
+        ) throws(Refusal) {
+            guard role != .run else { return }
+            let places =
+                settings.addresses.isEmpty
+                ? [listener.flatMap { TransportListen(Array($0.utf8)) }].compactMap { $0 }
+                : settings.addresses
+            do throws(TransportError) {
+                try Transport.checkDatagrams(
+                    chain, role,
+                    listensForDatagrams: places.contains { $0.carriesDatagrams },
+                    to: settings.remote, frames: settings.framesDatagrams)
+            } catch {
+                throw Refusal(
+                    file: names.joined(separator: ", "), reason: printable("\(error)"))
+            }
+        }
     }
 
     /// What was read from the files. Nothing of a guest runs yet.
@@ -95,7 +115,7 @@ struct TransportFiles: Sendable {
         }
         let configuration = settings.configuration ?? host?.configuration.map { Word($0) }
         var texts = Texts()
-        texts.listener = host?.listener?.address
+        texts.listener = host?.listenAddress
         texts.options = try options(host, configuration)
         texts.folders = texts.options.world.folders.compactMap { folder in
             folder.hostPathBytes.isEmpty ? nil : (folder.hostPathBytes, folder.isReadOnly)
@@ -132,7 +152,7 @@ struct TransportFiles: Sendable {
         }
     }
 
-    private static func hostConfiguration(_ path: Word) throws(Refusal) -> HostConfiguration {
+    static func hostConfiguration(_ path: Word) throws(Refusal) -> HostConfiguration {
         let bytes = try content(of: path)
         do throws(HostConfiguration.Fault) {
             return try HostConfiguration(bytes)
@@ -141,7 +161,7 @@ struct TransportFiles: Sendable {
         }
     }
 
-    private static func content(of path: Word) throws(Refusal) -> [UInt8] {
+    static func content(of path: Word) throws(Refusal) -> [UInt8] {
         let bytes = try openModule(path)
         return bytes[bytes.range]
     }

@@ -30,8 +30,7 @@ struct TransportLines: Sendable {
         output?.write(JSONWriter.write(document) + [0x0a])
     }
 
-    func listening(_ role: TransportRole, _ address: SystemAddress?, _ remote: TransportAddress?) {
-        let place = address.map(TransportAddress.text) ?? "an address without a name"
+    func listening(_ role: TransportRole, _ place: String, _ remote: TransportAddress?) {
         let target = remote.map { " to \($0)" } ?? ""
         ServeMessages.write("\(role.rawValue) at \(place)\(target)")
         write(
@@ -88,6 +87,9 @@ struct TransportLines: Sendable {
                 ("failed", number(counts.failed)), ("refused", number(counts.refused)),
                 ("bytes_forth", number(counts.bytesForth)),
                 ("bytes_back", number(counts.bytesBack)),
+                ("datagrams_received", number(counts.datagramsReceived)),
+                ("datagrams_sent", number(counts.datagramsSent)),
+                ("datagrams_dropped", number(counts.datagramsDropped)),
                 ("reloads", number(counts.replacements))))
     }
 

@@ -12,12 +12,13 @@ struct TransportServer {
     private let files: TransportFiles
     private let content: TransportFiles.Content
     private let lines: TransportLines
-    private let listeners: [Socket]
+    private let listeners: [TransportListen.Socket]
 
     /// - Parameter listeners: sockets that listen already.
     init(
         _ settings: TransportSettings, _ role: TransportRole, _ files: TransportFiles,
-        _ content: TransportFiles.Content, _ lines: TransportLines, _ listeners: [Socket]
+        _ content: TransportFiles.Content, _ lines: TransportLines,
+        _ listeners: [TransportListen.Socket]
     ) {
         self.settings = settings
         self.role = role
@@ -49,16 +50,12 @@ struct TransportServer {
     private func service() -> TransportService {
         var options = TransportService.Options()
         if let limit = settings.connectionLimit { options.connectionLimit = limit }
+        options.framesDatagrams = settings.framesDatagrams
+        if let time = settings.datagramIdleTime { options.datagramIdleTime = time }
         let lines = lines
         options.ended = { lines.ended($0) }
         options.refused = { lines.refused($0) }
         return TransportService(content.chain, role, to: settings.remote, options)
-    }
-
-    /// A socket that listens. From now on connections wait.
-    struct Socket: Sendable {
-        let number: Int32
-        let address: SystemAddress?
     }
 
     /// Opens the listeners.
@@ -66,35 +63,32 @@ struct TransportServer {
     /// - Parameter configured: where to listen, if the command line does not say.
     static func listen(
         _ settings: TransportSettings, _ role: TransportRole, _ configured: String?
-    ) throws(Refusal) -> [Socket] {
+    ) throws(Refusal) -> [TransportListen.Socket] {
         var addresses = settings.addresses
         if addresses.isEmpty, role != .run, let text = configured {
-            guard let address = SocketAddress(text) else {
+            guard let address = TransportListen(Array(text.utf8)) else {
                 throw Refusal(file: text, reason: "network.listener.address is no address")
             }
             addresses = [address]
         }
-        var sockets: [Socket] = []
-        for address in addresses {
-            do throws(SystemError) {
-                let number = try Kernel.listen(address.system)
-                sockets.append(
-                    Socket(number: number, address: try Kernel.localAddress(number)))
-            } catch {
-                throw Refusal(file: "\(address)", reason: "cannot listen: \(error.text)")
-            }
-        }
+        var sockets: [TransportListen.Socket] = []
+        for address in addresses { sockets.append(try address.open()) }
         return sockets
     }
 
     // MARK: Listeners
 
     private func serve(
-        _ service: TransportService, _ sockets: [Socket], _ signals: SignalStream,
+        _ service: TransportService, _ sockets: [TransportListen.Socket], _ signals: SignalStream,
         _ group: LoopGroup, _ loop: EventLoop
     ) async throws {
         var listeners: [Listener] = []
-        for socket in sockets {
+        var datagrams: [DatagramSocket] = []
+        for socket in sockets where socket.carriesDatagrams {
+            datagrams.append(
+                DatagramSocket(adopting: FileDescriptor(owning: socket.number), on: loop))
+        }
+        for socket in sockets where !socket.carriesDatagrams {
             listeners.append(
                 try Listener(adopting: FileDescriptor(owning: socket.number), on: loop))
         }
@@ -104,10 +98,21 @@ struct TransportServer {
                 shared.append(other === loop ? listener : try listener.shared(with: other))
             }
             let own = shared
+            // Peers of one socket have one loop.
+            let ownDatagrams = other === loop ? datagrams : []
             let lines = lines
             other.spawn {
                 do {
                     let guests = try GuestLoop(other)
+                    for socket in ownDatagrams {
+                        other.spawn {
+                            do {
+                                try await service.serve(socket, on: guests)
+                            } catch {
+                                lines.refused("\(error)")
+                            }
+                        }
+                    }
                     for listener in own {
                         other.spawn {
                             do {
@@ -123,9 +128,10 @@ struct TransportServer {
             }
             listeners += own.filter { listener in !listeners.contains { $0 === listener } }
         }
-        for socket in sockets { lines.listening(role, socket.address, settings.remote) }
+        for socket in sockets { lines.listening(role, socket.text, settings.remote) }
         while try await signals.next() == Signals.hangup { await reload(service, loop) }
         for listener in listeners { listener.close() }
+        for socket in datagrams { socket.close() }
         await end(service, signals, loop)
     }
 
@@ -134,6 +140,7 @@ struct TransportServer {
         let files = files
         let role = role
         let hasRemote = settings.remote != nil
+        let settings = TransportFiles.Settings(all: settings)
         let read = try? await loop.blocking { () -> Result<TransportFiles.Content, Refusal> in
             do throws(Refusal) {
                 let content = try files.read()
@@ -144,6 +151,7 @@ struct TransportServer {
                         throw Refusal(file: name, reason: "\(error)")
                     }
                 }
+                try content.checkDatagrams(settings.all, role)
                 return .success(content)
             } catch {
                 return .failure(error)

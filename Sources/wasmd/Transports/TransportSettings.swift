@@ -30,7 +30,7 @@ struct TransportSettings {
     /// Files of modules, in the order in which bytes in clear pass them.
     let modules: [Word]
     let remote: TransportAddress?
-    let addresses: [SocketAddress]
+    let addresses: [TransportListen]
     let configuration: Word?
     let hostConfiguration: Word?
     let allowed: [String]
@@ -39,6 +39,9 @@ struct TransportSettings {
     let limits: TransportOptions.Limits
     let connectionLimit: Int?
     let keepsHalves: Bool
+    let framesDatagrams: Bool
+    /// Nil for the default.
+    let datagramIdleTime: Duration?
     let entry: String?
     let loopCount: Int?
     let printsJSON: Bool
@@ -58,17 +61,17 @@ struct TransportSettings {
         modules =
             Self.words(of: .transportModule, .transportWasm, in: arguments)
             + (verb == .validate ? Array(words) : [])
-        var addresses: [SocketAddress] = []
+        var addresses: [TransportListen] = []
         for option in [Option.transportListen, .transportLaddr] {
             addresses += try arguments.readAll(
-                option, expected: "127.0.0.1:PORT, [::1]:PORT or unix:PATH"
-            ) { (word: Word) in SocketAddress(word.bytes) }
+                option, expected: TransportListen.expected
+            ) { (word: Word) in TransportListen(word.bytes) }
         }
         self.addresses = addresses
         var remotes: [TransportAddress] = []
         for option in [Option.remote, .transportRaddr] {
             remotes += try arguments.readAll(
-                option, expected: "HOST:PORT, [::1]:PORT or unix:PATH"
+                option, expected: TransportListen.expectedRemote
             ) { (word: Word) in TransportAddress(word.bytes) }
         }
         remote = remotes.last
@@ -79,6 +82,10 @@ struct TransportSettings {
         run = try RunOptions(arguments)
         entry = arguments.value(of: .entry)
         keepsHalves = arguments.has(.halfClose)
+        framesDatagrams = arguments.has(.frameDatagrams)
+        datagramIdleTime = try arguments.read(
+            .datagramIdle, expected: "a time above zero with its unit, for example 30s"
+        ) { text in Quantity.nanoseconds(text).map { .nanoseconds($0) } }
         printsJSON = arguments.has(.json)
         features = run.features
         if arguments.has(.noSandbox), arguments.has(.sandbox) {

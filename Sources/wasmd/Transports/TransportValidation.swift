@@ -50,7 +50,10 @@ struct TransportValidation {
     private static func lines(_ report: TransportReport, _ file: String) -> [String] {
         let version = report.version?.rawValue ?? "unsupported"
         let roles = report.roles.map(\.rawValue).joined(separator: ", ")
-        var lines = ["\(file): \(version)" + (roles.isEmpty ? "" : ", roles: \(roles)")]
+        var lines = [
+            "\(file): \(version)" + (roles.isEmpty ? "" : ", roles: \(roles)")
+                + (report.carriesDatagrams ? "; knows datagrams" : "")
+        ]
         lines += report.faults.map { "  fault: \(printable("\($0)"))" }
         lines += report.warnings.map { "  note: \(printable("\($0)"))" }
         return lines
@@ -61,6 +64,7 @@ struct TransportValidation {
             ("file", .string(file)), ("usable", .boolean(report.isUsable)),
             ("version", report.version.map { .string($0.rawValue) } ?? .null),
             ("roles", .strings(report.roles.map(\.rawValue))),
+            ("datagrams", .boolean(report.carriesDatagrams)),
             ("faults", .strings(report.faults.map(\.description))),
             ("notes", .strings(report.warnings.map(\.description))))
     }

@@ -35,7 +35,7 @@ struct CaseSource {
         if layer.isTextual || layer.isDocument { return [] }
         let all = files.flatMap(modules)
         return layer == .transports
-            ? [TransportCases.guest] + all.filter(TransportCases.isTransport) : all
+            ? TransportCases.guests + all.filter(TransportCases.isTransport) : all
     }
 
     /// The module that a file is, or those in a script.

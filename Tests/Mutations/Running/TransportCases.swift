@@ -12,64 +12,18 @@ enum TransportCases {
     private static let fuel: UInt64 = 200_000
     private static let memoryBytes: UInt64 = 16 << 20
 
-    /// A transport of v0 that copies both ways, with the roles to dial and to accept.
-    static let guest: [UInt8] = {
-        let source = """
-            (module
-              (import "env" "host_dial" (func $host_dial (result i32)))
-              (import "env" "host_accept" (func $host_accept (result i32)))
-              (import "wasi_snapshot_preview1" "fd_write"
-                (func $write (param i32 i32 i32 i32) (result i32)))
-              (import "wasi_snapshot_preview1" "fd_read"
-                (func $read (param i32 i32 i32 i32) (result i32)))
-              (import "wasi_snapshot_preview1" "fd_fdstat_set_flags"
-                (func $flags (param i32 i32) (result i32)))
-              (import "wasi_snapshot_preview1" "poll_oneoff"
-                (func $poll (param i32 i32 i32 i32) (result i32)))
-              (memory (export "memory") 2)
-              (global $one (mut i32) (i32.const -1))
-              (global $two (mut i32) (i32.const -1))
-              (global $cancel (mut i32) (i32.const -1))
-              (func $subscribe (param $at i32) (param $fd i32)
-                (i32.store8 offset=8 (local.get $at) (i32.const 1))
-                (i32.store offset=16 (local.get $at) (local.get $fd))
-                (drop (call $flags (local.get $fd) (i32.const 4))))
-              (func $copy (param $from i32) (param $to i32) (result i32) (local $errno i32)
-                (i32.store (i32.const 600) (i32.const 65536))
-                (i32.store (i32.const 604) (i32.const 16384))
-                (local.set $errno
-                  (call $read (local.get $from) (i32.const 600) (i32.const 1) (i32.const 608)))
-                (if (i32.eq (local.get $errno) (i32.const 6)) (then (return (i32.const 1))))
-                (if (local.get $errno) (then (return (i32.const 0))))
-                (if (i32.eqz (i32.load (i32.const 608))) (then (return (i32.const 0))))
-                (i32.store (i32.const 604) (i32.load (i32.const 608)))
-                (i32.eqz (call $write (local.get $to) (i32.const 600) (i32.const 1) (i32.const 612))))
-              (func (export "_water_v0"))
-              (func (export "_water_init") (result i32) (i32.const 0))
-              (func (export "_water_dial") (param i32) (result i32)
-                (global.set $one (local.get 0)) (global.set $two (call $host_dial)) (global.get $two))
-              (func (export "_water_accept") (param i32) (result i32)
-                (global.set $one (local.get 0)) (global.set $two (call $host_accept)) (global.get $two))
-              (func (export "_water_cancel_with") (param i32) (result i32)
-                (global.set $cancel (local.get 0)) (i32.const 0))
-              (func (export "_water_worker") (result i32)
-                (call $subscribe (i32.const 0) (global.get $cancel))
-                (call $subscribe (i32.const 48) (global.get $one))
-                (call $subscribe (i32.const 96) (global.get $two))
-                (loop $again
-                  (drop (call $poll (i32.const 0) (i32.const 256) (i32.const 3) (i32.const 512)))
-                  (if (i32.eqz (call $copy (global.get $one) (global.get $two)))
-                    (then (return (i32.const 0))))
-                  (if (i32.eqz (call $copy (global.get $two) (global.get $one)))
-                    (then (return (i32.const 0))))
-                  ;; 6 is EAGAIN: nobody has cancelled it
-                  (i32.store (i32.const 600) (i32.const 65536))
-                  (i32.store (i32.const 604) (i32.const 1))
-                  (br_if $again (i32.eq (i32.const 6)
-                    (call $read (global.get $cancel) (i32.const 600) (i32.const 1) (i32.const 608)))))
-                (i32.const -11)))
-            """
-        return (try? parseModule(Array(source.utf8))) ?? []
+    /// Transports of v0 that copy both ways: one for streams, and one that knows datagrams.
+    static let guests: [[UInt8]] = {
+        let root = "/" + #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
+        guard let bytes = Files.read(root + "/Transports/copier.wat") else { return [] }
+        let text = String(decoding: bytes, as: UTF8.self)
+        let marker = "  (global (export \"_water_datagrams\") i32 (i32.const 1))"
+        var lines = text.split(separator: "\n").map(String.init)
+        if let place = lines.firstIndex(where: { $0.contains(";; end marker") }) {
+            lines.insert(marker, at: place)
+        }
+        let texts = [text, lines.joined(separator: "\n")]
+        return texts.compactMap { try? parseModule(Array($0.utf8)) }
     }()
 
     /// Whether a module shows a version of the interface.
@@ -130,6 +84,38 @@ enum TransportCases {
             echo.cancel()
             listener.close()
             await echo.value
+            if transport.carriesDatagrams, report.roles.contains(.dial) {
+                try await exchangeDatagrams(transport, on: guests)
+            }
         }
+    }
+
+    /// Datagrams of several sizes to a peer that sends them back.
+    private static func exchangeDatagrams(
+        _ transport: Transport, on guests: GuestLoop
+    ) async throws {
+        let loop = guests.loop
+        let echo = try DatagramSocket(boundTo: .ipv4([127, 0, 0, 1], port: 0), on: loop)
+        let port = try DatagramSocket(boundTo: .ipv4([127, 0, 0, 1], port: 0), on: loop)
+        guard let remote = echo.localAddress, let address = port.localAddress else { return }
+        let service = TransportService([transport], .dial, to: .datagrams(.address(remote)))
+        let echoing = loop.spawn {
+            while let message = try? await echo.receive() {
+                try? await echo.send(message.bytes, to: message.sender)
+            }
+        }
+        let serving = loop.spawn { try? await service.serve(port, on: guests) }
+        let client = try DatagramSocket(connectedTo: address, on: loop)
+        client.deadline = .after(.milliseconds(50))
+        for size in [0, 5, 20_000] {
+            try? await client.send([UInt8](repeating: 7, count: size))
+            _ = try? await client.receive()
+        }
+        service.cancelAll()
+        port.close()
+        echo.close()
+        _ = await serving.value
+        await echoing.value
+        while service.statistics.live > 0 { try await loop.sleep(for: .milliseconds(1)) }
     }
 }

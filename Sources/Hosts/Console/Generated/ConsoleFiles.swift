@@ -18,7 +18,7 @@ extension ConsoleFile {
         ConsoleFile("runs.js", "text/javascript; charset=utf-8", tag: "619749864a88c846", runsJs),
         ConsoleFile("server.js", "text/javascript; charset=utf-8", tag: "1aa5e40e6fc34e99", serverJs),
         ConsoleFile("style.css", "text/css; charset=utf-8", tag: "ee2e9c1690e90230", styleCss),
-        ConsoleFile("transports.js", "text/javascript; charset=utf-8", tag: "815a2f937a06d83d", transportsJs),
+        ConsoleFile("transports.js", "text/javascript; charset=utf-8", tag: "c796d37c8677f132", transportsJs),
     ]
 }
 
@@ -1343,6 +1343,8 @@ export async function showOne({place, signal, words: [name]}) {
       ["Accepted, ended, failed, refused",
         [now.accepted, now.ended, now.failed, now.refused].map(count).join(", ")],
       ["Bytes there, back", `${size(now.bytes_forth)}, ${size(now.bytes_back)}`],
+      ["Datagrams received, sent, dropped",
+        [now.datagrams_received, now.datagrams_sent, now.datagrams_dropped].map(count).join(", ")],
       ["Replaced", count(now.replacements)]]));
     replace(open, now.open.length
       ? table("Open connections", [["Number", "number"], ["Peer", "wide"], ["Age", "number"],

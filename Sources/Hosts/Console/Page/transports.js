@@ -59,6 +59,8 @@ export async function showOne({place, signal, words: [name]}) {
       ["Accepted, ended, failed, refused",
         [now.accepted, now.ended, now.failed, now.refused].map(count).join(", ")],
       ["Bytes there, back", `${size(now.bytes_forth)}, ${size(now.bytes_back)}`],
+      ["Datagrams received, sent, dropped",
+        [now.datagrams_received, now.datagrams_sent, now.datagrams_dropped].map(count).join(", ")],
       ["Replaced", count(now.replacements)]]));
     replace(open, now.open.length
       ? table("Open connections", [["Number", "number"], ["Peer", "wide"], ["Age", "number"],

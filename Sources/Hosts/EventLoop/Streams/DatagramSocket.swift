@@ -114,6 +114,28 @@ public final class DatagramSocket: Sendable {
         }
     }
 
+    /// Sends a message without waiting; false if there is no room for it now.
+    ///
+    /// - Throws: as `send`.
+    public func trySend(
+        _ bytes: UnsafeRawBufferPointer, to address: SystemAddress? = nil
+    ) throws(LoopError) -> Bool {
+        let number = try channel.opened()
+        do throws(SystemError) {
+            try unsafe Kernel.sendDatagram(number, bytes, to: address)
+            return true
+        } catch .again {
+            return false
+        } catch {
+            throw .system(error)
+        }
+    }
+
+    /// Takes ownership of a bound socket, which does not block.
+    public init(adopting descriptor: consuming FileDescriptor, on loop: EventLoop) {
+        channel = Channel(descriptor.release(), loop)
+    }
+
     /// Receives messages of a multicast group too; the socket is bound to the group's port.
     ///
     /// - Parameter interface: its index; 0 lets the kernel choose.

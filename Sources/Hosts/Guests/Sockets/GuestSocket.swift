@@ -76,6 +76,7 @@ public class GuestSocket: StreamSocket, @unchecked Sendable {
     }
     public func write(_ bytes: UnsafeRawBufferPointer) throws(Errno) -> Int { throw .badf }
     public func shutdown(_ directions: Wait.Directions) throws(Errno) {}
+    public var carriesDatagrams: Bool { false }
     public var readableByteCount: Int? { nil }
     public var isHungUp: Bool { false }
     /// Whether the peer has stopped sending, and the guest could read that, or bytes before it, and

@@ -22,6 +22,16 @@ public struct HostConfiguration: Sendable {
     public var addresses = AddressPolicy()
     /// The network of the listener, and its address.
     public var listener: (network: String, address: String)?
+    /// Where to listen, as `--listen` takes it: a network of datagrams or unix sockets is before the
+    /// address.
+    public var listenAddress: String? {
+        guard let (network, address) = listener else { return nil }
+        switch network {
+        case "udp", "udp4", "udp6": return "udp:" + address
+        case "unix" where !address.utf8.starts(with: "unix:".utf8): return "unix:" + address
+        default: return address
+        }
+    }
     public var arguments: [String]?
     public var environment: [(name: String, value: String)] = []
     public var inheritsInput = false

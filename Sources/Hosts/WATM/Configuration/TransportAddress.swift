@@ -6,14 +6,28 @@ import WasmdGuests
 public enum TransportAddress: Hashable, Sendable {
     case address(SystemAddress)
     case host(String, port: UInt16)
+    /// Datagrams to an address or a name.
+    indirect case datagrams(TransportAddress)
 
-    /// `127.0.0.1:80`, `[::1]:80`, `example.org:80` or `unix:PATH`; nil for anything else.
+    /// `127.0.0.1:80`, `[::1]:80`, `example.org:80` or `unix:PATH`, or one of the first three
+    /// with `udp:` before it; nil for anything else.
     public init?(_ text: [UInt8]) {
         let prefix = Array("unix:".utf8)
         if text.starts(with: prefix) {
             let path = Array(text.dropFirst(prefix.count))
             guard !path.isEmpty, !path.contains(0) else { return nil }
             self = .address(.unix(path))
+            return
+        }
+        let datagrams = Array("udp:".utf8)
+        if text.starts(with: datagrams) {
+            guard let inner = TransportAddress(Array(text.dropFirst(datagrams.count))) else {
+                return nil
+            }
+            switch inner {
+            case .datagrams, .address(.unix): return nil
+            case .address, .host: self = .datagrams(inner)
+            }
             return
         }
         guard let colon = text.lastIndex(of: UInt8(ascii: ":")) else { return nil }
@@ -46,6 +60,8 @@ public enum TransportAddress: Hashable, Sendable {
         let loop = guests.loop
         let stream: ByteStream
         switch self {
+        case .datagrams(let inner):
+            return try await inner.connect(resolver, limits, on: guests, time: time)
         case .address(let address):
             stream = try await ByteStream.connect(to: address, on: loop, deadline: deadline)
         case .host(let host, let port):
@@ -62,6 +78,7 @@ extension TransportAddress: CustomStringConvertible {
         switch self {
         case .host(let host, let port): "\(HarmlessText.text(host.utf8)):\(port)"
         case .address(let address): Self.text(of: address)
+        case .datagrams(let inner): "udp:\(inner)"
         }
     }
 

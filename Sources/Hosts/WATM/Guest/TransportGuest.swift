@@ -24,6 +24,7 @@ enum DialTarget: Sendable {
     let wasi: WASIGuest
     let guests: GuestLoop
     private let policy: AddressPolicy
+    private let carriesDatagrams: Bool
     private let limits: GuestSocketLimits
     private let configuration: MemoryFolder?
     private let trace: (@Sendable (String) -> Void)?
@@ -44,10 +45,12 @@ enum DialTarget: Sendable {
 
     init(
         _ wasi: WASIGuest, on guests: GuestLoop, _ options: TransportOptions,
+        carriesDatagrams: Bool,
         configuration: MemoryFolder?, peer: GuestSocket?, connect: Connect?, hasRemote: Bool
     ) {
         self.wasi = wasi
         self.guests = guests
+        self.carriesDatagrams = carriesDatagrams
         self.configuration = configuration
         self.peer = peer
         self.connect = connect
@@ -129,7 +132,10 @@ enum DialTarget: Sendable {
             var wait = Wait()
             wait.add(pending.source, since: turn)
             throw Suspension(wait) { [self] _, slots in
-                slots.setResult(i32: try finish(pending))
+                let number = try finish(pending)
+                note(
+                    dialFailure.map { "no connection: \($0)" } ?? "connected: descriptor \(number)")
+                slots.setResult(i32: number)
             }
         }
     }
@@ -156,11 +162,13 @@ enum DialTarget: Sendable {
     /// `water_dial`: an address that the guest chooses.
     func dial(network: [UInt8], address: [UInt8]) throws -> Int32 {
         let networkName = String(decoding: network, as: UTF8.self)
-        guard ["tcp", "tcp4", "tcp6"].contains(networkName), let target = TransportAddress(address)
+        let isDatagram = carriesDatagrams && ["udp", "udp4", "udp6"].contains(networkName)
+        guard isDatagram || ["tcp", "tcp4", "tcp6"].contains(networkName),
+            let target = TransportAddress(address), !target.carriesDatagrams
         else { return GuestNumber.invalidArgument.value }
         let text = String(decoding: address, as: UTF8.self)
         guard policy.allows(network: networkName, text) else { return refuse("connect to", text) }
-        return try dial(.chosen(target))
+        return try dial(.chosen(isDatagram ? .datagrams(target) : target))
     }
 
     private func refuse(_ verb: String, _ address: String) -> Int32 {
@@ -175,7 +183,7 @@ enum DialTarget: Sendable {
     /// `connect_tcp`
     func connectTCP(_ place: PreviewPlace) throws -> Int32 {
         if hasRemote { return try dial(.remote) }
-        guard let target = TransportAddress(place.text) else {
+        guard let target = TransportAddress(place.text), !target.carriesDatagrams else {
             return GuestNumber.invalidArgument.value
         }
         guard policy.allows(network: "tcp", place.text) else {

@@ -50,6 +50,8 @@ public struct TransportReport: Sendable {
     public let version: TransportVersion?
     /// The roles whose functions are there and have the right types.
     public let roles: [TransportRole]
+    /// Whether it knows datagrams: it exports `_water_datagrams`, and is of v0 or v1.
+    public let carriesDatagrams: Bool
     /// Why no connection could be served; the module can be used if there is none.
     public let faults: [TransportFault]
     /// What is unusual, and prevents at most some roles.
@@ -60,6 +62,8 @@ public struct TransportReport: Sendable {
     /// Examines a module. Takes time in proportion to its exports and imports.
     public init(_ module: Module) {
         version = TransportVersion.detected(in: module.exports.map(\.name))
+        carriesDatagrams =
+            (version == .v0 || version == .v1) && module.export("_water_datagrams") != nil
         guard let version else {
             (roles, warnings) = ([], [])
             faults = [.noVersion]

@@ -30,7 +30,7 @@ import WasmdGuests
 
     /// Serves a connection in a task of its own.
     func begin(
-        _ socket: KernelSocket, peer: String, number: UInt64, for service: TransportService
+        _ socket: GuestSocket, peer: String, number: UInt64, for service: TransportService
     ) {
         guests.loop.spawn { [self] in
             _ = await serve(socket, peer: peer, number: number, for: service)
@@ -133,12 +133,12 @@ import WasmdGuests
         if service.role == .relay { sockets.peer = socket } else { sockets.clear = socket }
         guard let next = rest.first else {
             sockets.hasRemote = service.remote != nil
-            sockets.connect = session.transport.connector(to: service.remote, on: guests)
+            sockets.connect = session.transport.connector(
+                to: service.remote, counts: service.datagrams, on: guests)
             return sockets
         }
         sockets.connect = { [self] _ in
-            let (ours, theirs) = MemorySocket.makePair(
-                session.transport.options.sockets, on: guests)
+            let (ours, theirs) = link(session.transport, next, service)
             let inner = add(TransportSession(next, service.role, on: guests), connection)
             inner.start(self.sockets(theirs, inner, rest.dropFirst(), connection))
             return ours
@@ -160,7 +160,7 @@ import WasmdGuests
             if index == 0 {
                 sockets.clear = clear
             } else {
-                let (ours, theirs) = MemorySocket.makePair(transport.options.sockets, on: guests)
+                let (ours, theirs) = link(transport, chain[index - 1], connection.service)
                 sockets.clear = ours
                 peer = theirs
             }
@@ -168,11 +168,32 @@ import WasmdGuests
         }
     }
 
+    /// A connection between two transports in a row: of datagrams if both know them, and there are
+    /// some on a side of the service.
+    private func link(
+        _ one: Transport, _ other: Transport, _ service: TransportService
+    ) -> (GuestSocket, GuestSocket) {
+        let limits = one.options.sockets
+        guard one.carriesDatagrams, other.carriesDatagrams, service.hasDatagrams else {
+            return MemorySocket.makePair(limits, on: guests)
+        }
+        // What passes inside is not what the service sends and receives.
+        return GuestDatagrams.makePair(limits, counts: DatagramCounts(), on: guests)
+    }
+
     /// The connection of a listener to the server behind it.
     private func connectInClear(
         for service: TransportService, _ transport: Transport
-    ) async throws -> KernelSocket {
+    ) async throws -> GuestSocket {
         guard let remote = service.remote else { throw NoRemote() }
+        if remote.carriesDatagrams {
+            guard transport.carriesDatagrams || service.framesDatagrams else {
+                throw TransportError.datagrams(Transport.streamsOnly(isClear: true))
+            }
+            return try await remote.connectDatagrams(
+                transport.options.resolver, transport.carriesDatagrams ? .whole : .framed,
+                transport.options.sockets, counts: service.datagrams, on: guests)
+        }
         return try await remote.connect(
             transport.options.resolver, transport.options.sockets, on: guests,
             time: transport.options.limits.connectTime)

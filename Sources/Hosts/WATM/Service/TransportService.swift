@@ -17,6 +17,11 @@ public final class TransportService: Sendable {
         public var connectionLimit = 10_000
         /// How more connections can be allowed, for messages.
         public var remedy = "allow more with --max-connections"
+        /// How long the session of a peer that sends datagrams lives without one.
+        public var datagramIdleTime = Duration.seconds(60)
+        /// Whether datagrams on the side in clear are carried in a stream, each with its length
+        /// before it (2 bytes, the high one first), for guests that know streams only.
+        public var framesDatagrams = false
         /// Called on the connection's loop when one has ended.
         public var ended: @Sendable (TransportSummary) -> Void = { _ in }
         /// Called when a connection is refused, with the reason.
@@ -30,6 +35,8 @@ public final class TransportService: Sendable {
     private let options: Options
     private let state: Mutex<State>
     private let count = Atomic<UInt64>(0)
+    let datagrams = DatagramCounts()
+    private let servesDatagrams = Atomic<Bool>(false)
 
     private struct State: Sendable {
         var chain: [Transport]
@@ -67,7 +74,21 @@ public final class TransportService: Sendable {
     public var chain: [Transport] { state.withLock { $0.chain } }
 
     /// Bytes of open connections are counted each second. From any thread.
-    public var statistics: TransportStatistics { state.withLock { $0.statistics } }
+    public var statistics: TransportStatistics {
+        var statistics = state.withLock { $0.statistics }
+        statistics.datagramsReceived = datagrams.received
+        statistics.datagramsSent = datagrams.sent
+        statistics.datagramsDropped = datagrams.dropped
+        return statistics
+    }
+
+    var datagramIdleTime: Duration { options.datagramIdleTime }
+    var framesDatagrams: Bool { options.framesDatagrams }
+
+    /// Whether a side is one of datagrams.
+    var hasDatagrams: Bool {
+        remote?.carriesDatagrams == true || servesDatagrams.load(ordering: .relaxed)
+    }
 
     /// Open connections; more are closed at once. A lower limit closes none that is open.
     public var connectionLimit: Int {
@@ -116,12 +137,48 @@ public final class TransportService: Sendable {
         }
     }
 
+    /// Serves the peers of a socket for datagrams, from a task of the guests' loop, until it is closed
+    /// or the task is cancelled: each peer has a session, as a connection.
+    ///
+    /// `Transport.checkDatagrams` tells whether the transports can do that; datagrams are dropped
+    /// otherwise.
+    ///
+    /// - Throws: what `DatagramSocket.receive` throws, but for `closed`, `cancelled` and `system`.
+    public func serve(_ socket: DatagramSocket, on guests: GuestLoop) async throws {
+        servesDatagrams.store(true, ordering: .relaxed)
+        try await DatagramPeers(socket, guests, self, house(of: guests)).serve()
+    }
+
+    struct Refusal: Error, CustomStringConvertible {
+        let description: String
+    }
+
+    /// The number of a new peer.
+    func admitPeer() -> Result<UInt64, Refusal> {
+        let number = count.wrappingAdd(1, ordering: .relaxed).newValue
+        guard let limit = enter(number) else { return .success(number) }
+        return .failure(Refusal(description: full(limit)))
+    }
+
+    func tellRefusal(_ reason: String) { options.refused(reason) }
+
+    private func full(_ limit: Int) -> String {
+        "\(limit) connections are open, which is the limit: \(options.remedy)"
+    }
+
     private var socketLimits: GuestSocketLimits { chain.first?.options.sockets ?? .init() }
 
     /// The number of a connection that was accepted; nil if there is no room for it.
     private func admit() -> UInt64? {
         let number = count.wrappingAdd(1, ordering: .relaxed).newValue
-        let limit = state.withLock { state -> Int? in
+        guard let limit = enter(number) else { return number }
+        options.refused(full(limit))
+        return nil
+    }
+
+    /// Counts a connection; returns the limit if there is no room for it.
+    private func enter(_ number: UInt64) -> Int? {
+        state.withLock { state -> Int? in
             state.statistics.accepted &+= 1
             if state.statistics.live >= state.connectionLimit {
                 state.statistics.refused &+= 1
@@ -131,9 +188,6 @@ public final class TransportService: Sendable {
             state.beginnings[number] = .now
             return nil
         }
-        guard let limit else { return number }
-        options.refused("\(limit) connections are open, which is the limit: \(options.remedy)")
-        return nil
     }
 
     private func refuse(_ number: UInt64, _ reason: String) {

@@ -15,6 +15,12 @@ public struct TransportStatistics: Hashable, Sendable {
     /// Bytes from accepted sides to the others, and back.
     public var bytesForth: UInt64 = 0
     public var bytesBack: UInt64 = 0
+    /// Datagrams that came from peers and remotes for guests.
+    public var datagramsReceived: UInt64 = 0
+    /// Datagrams that were sent to peers and remotes.
+    public var datagramsSent: UInt64 = 0
+    /// Datagrams of both directions for which there was no room, no session or no way.
+    public var datagramsDropped: UInt64 = 0
     /// How often the transports were replaced.
     public var replacements: UInt64 = 0
 

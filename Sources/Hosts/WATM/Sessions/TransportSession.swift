@@ -172,7 +172,8 @@ import WasmdGuests
         setDeadline(limits.startTime)
         let wasi = try WASIGuest(transport.world)
         let guest = TransportGuest(
-            wasi, on: guests, transport.options, configuration: transport.configuration,
+            wasi, on: guests, transport.options,
+            carriesDatagrams: transport.carriesDatagrams, configuration: transport.configuration,
             peer: sockets.peer, connect: sockets.connect, hasRemote: sockets.hasRemote)
         self.guest = guest
         store.wasiGuest = wasi

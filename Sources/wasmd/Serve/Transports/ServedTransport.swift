@@ -14,41 +14,36 @@ final class ServedTransport: Sendable {
     private let state: Mutex<State>
 
     private struct State: Sendable {
-        var section: TransportSection
-        var digest: SHA256.Digest
+        var content: TransportContent
         /// Sockets that listen already; each becomes a listener once.
-        var sockets: [Int32]
+        var sockets: [TransportListen.Socket]
         var listeners: [Listener] = []
+        var datagramSockets: [DatagramSocket] = []
     }
 
     /// Where connections are taken.
-    let addresses: [SystemAddress?]
+    let places: [String]
 
     /// What is opened before the process restricts itself.
     struct Opened: Sendable {
         let content: TransportContent
-        fileprivate let sockets: [Int32]
-        fileprivate let addresses: [SystemAddress?]
+        fileprivate let sockets: [TransportListen.Socket]
 
         /// Reads the files and opens the listeners.
         ///
         /// - Throws: `Refusal`.
         init(_ section: TransportSection) throws(Refusal) {
             content = try TransportContent(section)
-            var sockets: [Int32] = []
-            var addresses: [SystemAddress?] = []
-            for address in section.listen {
-                do throws(SystemError) {
-                    let number = try Kernel.listen(address.system)
-                    sockets.append(number)
-                    addresses.append(try Kernel.localAddress(number))
+            var sockets: [TransportListen.Socket] = []
+            for address in content.listen {
+                do throws(Refusal) {
+                    sockets.append(try address.open())
                 } catch {
-                    for number in sockets { try? Kernel.close(number) }
-                    throw Refusal(file: "\(address)", reason: "cannot listen: \(error.text)")
+                    for socket in sockets { try? Kernel.close(socket.number) }
+                    throw error
                 }
             }
             self.sockets = sockets
-            self.addresses = addresses
         }
     }
 
@@ -61,11 +56,13 @@ final class ServedTransport: Sendable {
         let chain = try content.transports(resolver)
         name = section.name
         self.resolver = resolver
-        addresses = opened.addresses
+        places = opened.sockets.map(\.text)
         state = Mutex(
-            State(section: section, digest: content.digest, sockets: opened.sockets))
+            State(content: content, sockets: opened.sockets))
         var options = TransportService.Options()
         options.connectionLimit = section.connections
+        options.framesDatagrams = section.framesDatagrams
+        options.datagramIdleTime = section.datagramIdleTime
         options.remedy = "allow more with transports.\(section.name).connections"
         let name = name
         options.refused = { reason in
@@ -80,7 +77,10 @@ final class ServedTransport: Sendable {
     }
 
     /// What the settings say now.
-    var section: TransportSection { state.withLock { $0.section } }
+    var section: TransportSection { state.withLock { $0.content.section } }
+
+    /// Files of the modules of new connections.
+    var modulePaths: [Word] { state.withLock { $0.content.paths } }
 
     /// Takes connections on all loops from now on. On one of them.
     func serve(on loops: [EventLoop], _ loop: EventLoop) throws {
@@ -89,8 +89,14 @@ final class ServedTransport: Sendable {
             return state.sockets
         }
         var listeners: [Listener] = []
-        for number in sockets {
-            listeners.append(try Listener(adopting: FileDescriptor(owning: number), on: loop))
+        var datagramSockets: [DatagramSocket] = []
+        for socket in sockets {
+            let descriptor = FileDescriptor(owning: socket.number)
+            if socket.carriesDatagrams {
+                datagramSockets.append(DatagramSocket(adopting: descriptor, on: loop))
+            } else {
+                listeners.append(try Listener(adopting: descriptor, on: loop))
+            }
         }
         let own = listeners
         for other in loops {
@@ -99,21 +105,35 @@ final class ServedTransport: Sendable {
                 shared.append(other === loop ? listener : try listener.shared(with: other))
             }
             if other !== loop { listeners += shared }
-            serve(shared, on: other)
+            // Peers of one socket have one loop.
+            serve(shared, other === loop ? datagramSockets : [], on: other)
         }
-        state.withLock { [listeners] in $0.listeners = listeners }
-        for address in addresses {
-            let place = address.map(TransportAddress.text) ?? "an address without a name"
+        state.withLock { [listeners, datagramSockets] state in
+            state.listeners = listeners
+            state.datagramSockets = datagramSockets
+        }
+        for place in places {
             let remote = service.remote.map { " to \($0)" } ?? ""
             ServeMessages.write(
                 "transport \(name): \(service.role.rawValue) at \(place)\(remote)")
         }
     }
 
-    private func serve(_ listeners: [Listener], on loop: EventLoop) {
+    private func serve(
+        _ listeners: [Listener], _ datagramSockets: [DatagramSocket], on loop: EventLoop
+    ) {
         loop.spawn { [service, name] in
             do {
                 let guests = try GuestLoop(loop)
+                for socket in datagramSockets {
+                    loop.spawn {
+                        do {
+                            try await service.serve(socket, on: guests)
+                        } catch {
+                            ServeMessages.write("transport \(name): \(printable("\(error)"))")
+                        }
+                    }
+                }
                 for listener in listeners {
                     loop.spawn {
                         do {
@@ -133,6 +153,7 @@ final class ServedTransport: Sendable {
     /// than the time that a cancelled worker has.
     func stop(on loop: EventLoop) async {
         for listener in state.withLock({ $0.listeners }) { listener.close() }
+        for socket in state.withLock({ $0.datagramSockets }) { socket.close() }
         service.cancelAll()
         let end = LoopInstant.after(section.limits.stopTime + .milliseconds(500))
         while service.statistics.live > 0, LoopInstant.now < end {
@@ -152,10 +173,7 @@ final class ServedTransport: Sendable {
 
         /// New connections have the new transports from now on; old ones go on.
         func make() {
-            transport.state.withLock { state in
-                state.section = section
-                state.digest = content.digest
-            }
+            transport.state.withLock { $0.content = content }
             transport.service.connectionLimit = section.connections
             transport.service.replace(chain)
         }
@@ -165,8 +183,9 @@ final class ServedTransport: Sendable {
     ///
     /// - Throws: `Refusal`; nothing is changed.
     func change(to section: TransportSection) throws(Refusal) -> Change? {
-        let content = try TransportContent(section)
-        guard content.digest != state.withLock({ $0.digest }) else { return nil }
+        let former = state.withLock { $0.content }
+        let content = try TransportContent(section, after: former)
+        guard content.digest != former.digest else { return nil }
         return Change(
             transport: self, content: content, chain: try content.transports(resolver))
     }

@@ -10,13 +10,21 @@ struct TransportContent: Sendable {
     let section: TransportSection
     /// Of the files and of what the section says about guests: equal if nothing has changed.
     let digest: SHA256.Digest
+    /// Files of the modules.
+    let paths: [Word]
+    /// Where to listen.
+    let listen: [TransportListen]
     private let modules: [Module]
     private let configuration: [UInt8]?
+    private let host: HostConfiguration?
+    /// What `trace` writes to, if it is a file.
+    let traceFile: TraceFile?
 
     /// Not on a loop.
     ///
+    /// - Parameter former: what was read before, whose trace goes on if it has the same file.
     /// - Throws: `Refusal` that names the file.
-    init(_ section: TransportSection) throws(Refusal) {
+    init(_ section: TransportSection, after former: TransportContent? = nil) throws(Refusal) {
         self.section = section
         var hash = SHA256()
         for fact in section.facts {
@@ -24,7 +32,43 @@ struct TransportContent: Sendable {
             hash.update(text.span)
         }
         var configuration: [UInt8]?
-        if let config = section.config {
+        var host: HostConfiguration?
+        if let path = section.hostConfig {
+            let bytes = try TransportFiles.content(of: path)
+            hash.update(bytes.span)
+            host = try TransportFiles.hostConfiguration(path)
+        }
+        self.host = host
+        paths =
+            section.modules.isEmpty
+            ? [host?.module.map { Word($0) }].compactMap { $0 } : section.modules
+        guard !paths.isEmpty else {
+            throw Refusal(
+                file: section.hostConfig?.text ?? section.name, reason: "there is no module",
+                hint: "Name one by 'modules', or by transport_module.bin.")
+        }
+        var listen = section.listen
+        if listen.isEmpty, let text = host?.listenAddress {
+            guard let address = TransportListen(Array(text.utf8)) else {
+                throw Refusal(file: text, reason: "network.listener.address is no address")
+            }
+            listen = [address]
+        }
+        guard !listen.isEmpty else {
+            throw Refusal(
+                file: section.hostConfig?.text ?? section.name,
+                reason: "there is nothing to listen at",
+                hint: "Name an address by 'listen', or by network.listener.address.")
+        }
+        self.listen = listen
+        if case .file(let path)? = section.trace {
+            traceFile =
+                former?.section.trace == section.trace
+                ? former?.traceFile : try TraceFile(.file(path))
+        } else {
+            traceFile = nil
+        }
+        if let config = section.config ?? host?.configuration.map({ Word($0) }) {
             let file = try openModule(config)
             let bytes = file[file.range]
             hash.update(bytes.span)
@@ -33,7 +77,7 @@ struct TransportContent: Sendable {
         self.configuration = configuration
         let engine = Engine()
         var modules: [Module] = []
-        for path in section.modules {
+        for path in paths {
             let file = try ModuleFile(path)
             let bytes = file.bytes[file.bytes.range]
             hash.update(bytes.span)
@@ -71,7 +115,7 @@ struct TransportContent: Sendable {
         let options = options(resolver)
         var chain: [Transport] = []
         for (index, module) in modules.enumerated() {
-            let path = section.modules[index]
+            let path = paths[index]
             do throws(TransportError) {
                 let transport = try Transport(module, options)
                 let isLast = index == modules.count - 1
@@ -85,6 +129,14 @@ struct TransportContent: Sendable {
                 throw Self.refusal(path, error)
             }
         }
+        do throws(TransportError) {
+            try Transport.checkDatagrams(
+                chain, section.role,
+                listensForDatagrams: listen.contains { $0.carriesDatagrams },
+                to: section.remote, frames: section.framesDatagrams)
+        } catch {
+            throw Self.refusal(paths.first ?? Word(""), error)
+        }
         return chain
     }
 
@@ -94,12 +146,33 @@ struct TransportContent: Sendable {
         options.limits = section.limits
         options.keepsHalves = section.keepsHalves
         options.resolver = resolver
+        options.addresses = host?.addresses ?? AddressPolicy()
         for address in section.allow { options.addresses.allow(address) }
         if let configuration { options.addresses.allowAddresses(in: configuration) }
-        options.world.argumentBytes = section.arguments.map { Array($0.utf8) }
+        let arguments = section.arguments.isEmpty ? host?.arguments ?? [] : section.arguments
+        options.world.argumentBytes = arguments.map { Array($0.utf8) }
+        // The section goes before the configuration of the host.
+        let ownNames = section.environment.map(\.name)
+        let others = host?.environment.filter { !ownNames.contains($0.name) } ?? []
+        options.world.environmentBytes =
+            section.environment.map { (Array($0.name.utf8), Array($0.value.utf8)) }
+            + others.map { (Array($0.name.utf8), Array($0.value.utf8)) }
+        options.world.folders = section.folders
+        for (path, name) in host?.folders ?? [] {
+            options.world.folders.append(.init(hostPath: path, guestPath: name))
+        }
         options.world.limits.descriptors = section.limits.descriptors
         options.world.standardOutput = .null
         let name = section.name
+        switch section.trace {
+        case nil: break
+        case .file?:
+            if let traceFile { options.trace = { line in traceFile.write(line) } }
+        case .log?:
+            options.trace = { line in
+                ServeMessages.write("transport \(name): \(HarmlessText.text(line, atMost: 1000))")
+            }
+        }
         options.world.standardError = .closure { bytes in
             let lines = unsafe [UInt8](bytes).split(separator: UInt8(ascii: "\n"))
             for line in lines {

@@ -66,6 +66,20 @@ enum TransportMetrics {
             }
         }
         registry.collected(
+            "wasmd_transport_datagrams_total",
+            "Datagrams that came, that were sent, and that were dropped.", .counter,
+            labels: ["transport", "result"]
+        ) {
+            transports.flatMap { transport in
+                let counts = transport.service.statistics
+                return [
+                    MetricSample(counts.datagramsReceived, transport.name, "received"),
+                    MetricSample(counts.datagramsSent, transport.name, "sent"),
+                    MetricSample(counts.datagramsDropped, transport.name, "dropped"),
+                ]
+            }
+        }
+        registry.collected(
             "wasmd_transport_connections_by_age", "Open connections that are at most as old.",
             .gauge, labels: ["transport", "at_most_seconds"]
         ) {

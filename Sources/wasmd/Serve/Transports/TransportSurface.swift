@@ -78,7 +78,6 @@ struct TransportSurface: Sendable {
     // MARK: Documents
 
     private func facts(_ transport: ServedTransport) -> [Document.Member] {
-        let section = transport.section
         let service = transport.service
         let counts = service.statistics
         let ages = service.ages.map(\.inSeconds)
@@ -88,7 +87,7 @@ struct TransportSurface: Sendable {
             .init(
                 "modules",
                 .array(
-                    zip(section.modules, service.chain).map { path, transport in
+                    zip(transport.modulePaths, service.chain).map { path, transport in
                         .object([
                             .init("file", .string(path.text)),
                             .init("version", .string(transport.version.rawValue)),
@@ -97,8 +96,7 @@ struct TransportSurface: Sendable {
                     })),
             .init(
                 "listen",
-                .array(
-                    transport.addresses.map { .string($0.map(TransportAddress.text) ?? "") })),
+                .array(transport.places.map { .string($0) })),
             .init("remote", service.remote.map { .string("\($0)") } ?? .null),
             .init("connections", .whole(counts.live)),
             .init("limit", .whole(service.connectionLimit)),
@@ -106,6 +104,9 @@ struct TransportSurface: Sendable {
             .init("failed", .whole(counts.failed)), .init("refused", .whole(counts.refused)),
             .init("bytes_forth", .whole(counts.bytesForth)),
             .init("bytes_back", .whole(counts.bytesBack)),
+            .init("datagrams_received", .whole(counts.datagramsReceived)),
+            .init("datagrams_sent", .whole(counts.datagramsSent)),
+            .init("datagrams_dropped", .whole(counts.datagramsDropped)),
             .init("replacements", .whole(counts.replacements)),
             .init("oldest_seconds", .double(ages.max() ?? 0)),
         ]
@@ -173,7 +174,8 @@ struct TransportSurface: Sendable {
             "remote": .object([.init("type", .array(["string", "null"]))]),
             "connections": integer, "limit": integer, "accepted": integer, "ended": integer,
             "failed": integer, "refused": integer, "bytes_forth": integer, "bytes_back": integer,
-            "replacements": integer, "oldest_seconds": number,
+            "datagrams_received": integer, "datagrams_sent": integer,
+            "datagrams_dropped": integer, "replacements": integer, "oldest_seconds": number,
             "open?": APISchema.array(
                 APISchema.object([
                     "number": integer, "peer": text, "seconds": number,

@@ -27,8 +27,25 @@ struct TransportsService: DaemonService {
     /// The folders whose files are read again for a reload.
     static func folders(_ settings: DaemonSettings) -> [[UInt8]] {
         settings.transports.flatMap { section in
-            (section.modules + (section.config.map { [$0] } ?? [])).map(
-                ConfigurationFile.folder(of:))
+            var paths = section.modules
+            paths += [section.config, section.hostConfig].compactMap { $0 }
+            if let path = section.hostConfig,
+                let host = try? TransportFiles.hostConfiguration(path)
+            {
+                paths += [host.module, host.configuration].compactMap { $0.map { Word($0) } }
+            }
+            return paths.map(ConfigurationFile.folder(of:))
+        }
+    }
+
+    /// The folders of guests.
+    static func guestFolders(
+        _ settings: DaemonSettings
+    ) -> [(path: [UInt8], isReadOnly: Bool)] {
+        settings.transports.flatMap { section in
+            let host = section.hostConfig.flatMap { try? TransportFiles.hostConfiguration($0) }
+            return section.folders.map { ($0.hostPathBytes, $0.isReadOnly) }
+                + (host?.folders ?? []).map { (Array($0.host.utf8), false) }
         }
     }
 
