@@ -1,3 +1,4 @@
+import Glibc
 import Testing
 
 @testable import wasmd
@@ -308,6 +309,123 @@ import Testing
                 True
                 True
                 restarting telemetry
+                status 0
+
+                """, "\(result.error)")
+    }
+
+    /// `https` through a process that may start the TLS program, while wasmd itself is restricted.
+    @Test(.enabled(if: access("/usr/bin/openssl", X_OK) == 0)) func requestsOverTLS() throws {
+        let result = try drive(
+            """
+            import ssl
+            def openssl(*words):
+                subprocess.run(['openssl', *words], cwd=folder, check=True, capture_output=True)
+            def certificate(name, host):
+                openssl('req', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes',
+                    '-keyout', name + '.key', '-out', name + '.csr', '-subj', '/CN=server')
+                with open(folder + '/ext', 'w') as file: file.write('subjectAltName=' + host)
+                openssl('x509', '-req', '-in', name + '.csr', '-CA', 'ca.pem', '-CAkey', 'ca.key',
+                    '-CAcreateserial', '-days', '9', '-extfile', 'ext', '-out', name + '.pem')
+            openssl('req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1',
+                '-nodes', '-keyout', 'ca.key', '-out', 'ca.pem', '-days', '9', '-subj', '/CN=CA',
+                '-addext', 'basicConstraints=critical,CA:TRUE')
+            certificate('good', 'DNS:localhost,IP:127.0.0.1')
+            certificate('wrong', 'DNS:other.test,IP:127.0.0.9')
+            class Secure(Server):
+                def handle_error(self, *words): pass
+                def finish_request(self, request, address):
+                    super().finish_request(self.context.wrap_socket(request, server_side=True), address)
+            def secure(name):
+                server = Secure(('127.0.0.1', 0), Handler)
+                server.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+                server.context.load_cert_chain(f'{folder}/{name}.pem', f'{folder}/{name}.key')
+                threading.Thread(target=server.serve_forever, daemon=True).start()
+                return server.server_address[1]
+            plain, good, wrong = sink(), secure('good'), secure('wrong')
+            os.environ['SSL_CERT_FILE'] = folder + '/ca.pem'
+            base = f'https://127.0.0.1:{good}'
+            urls = [base + '/get', f'{base}/r?/get', f'{base}/r?http://127.0.0.1:{plain}/get',
+                f'{base}/r?https://127.0.0.2:{good}/b', f'{base}/r?http://localhost:{plain}/c',
+                f'https://127.0.0.1:{wrong}/get', f'https://127.0.0.1:{wrong}/d',
+                f'https://127.0.0.1:{plain}/get']
+            names = {str(plain): 'PLAIN', str(good): 'GOOD', str(wrong): 'WRONG'}
+            def named(text):
+                for number, name in names.items(): text = text.replace(number, name)
+                return text
+            def results(text):
+                return [l for l in named(text).splitlines() if l.startswith(('get=', 'https'))]
+            probe = examples + '/probe/probe.wasm'
+            first = subprocess.run([wasmd, 'run', '--sandbox', '--allow-host', base, probe, base] + urls,
+                capture_output=True, text=True)
+            for line in results(first.stdout): print(line)
+            print('status', first.returncode, first.stderr)
+            # Nobody trusts the authority then.
+            del os.environ['SSL_CERT_FILE']
+            other = subprocess.run([wasmd, 'run', '--sandbox', '--allow-host', base, probe, base],
+                capture_output=True, text=True)
+            print(other.stdout, end='')
+            os.environ['SSL_CERT_FILE'] = 'ca.pem'
+            other = subprocess.run([wasmd, 'run', '--sandbox', '--allow-host', base, probe, base],
+                capture_output=True, text=True)
+            print(other.returncode, 'SSL_CERT_FILE: the path is not absolute' in other.stderr)
+            os.environ['SSL_CERT_FILE'] = folder + '/ca.pem'
+            print(any(r[1] in ('/b', '/c', '/d') for r in seen))
+            # A section of a restricted server.
+            web = free()
+            with open(folder + '/wasmd.toml', 'w') as file: file.write(f'''
+            data = "{folder}/data"
+            [executor]
+            listen = ["127.0.0.1:{web}"]
+            [service.probe]
+            module = "{probe}"
+            arguments = ["{base}", {", ".join('"' + u + '"' for u in urls)}]
+            allowed_hosts = ["{base}"]
+            restart = "never"
+            ''')
+            process = start('serve', '--config', folder + '/wasmd.toml')
+            def control(*words):
+                return subprocess.run([wasmd, 'services', *words, '--server', f'http://127.0.0.1:{web}'],
+                    capture_output=True, text=True).stdout
+            wait(lambda: 'probe  ended' in control('list'), 'the probe')
+            said = '\\n'.join(l.split(' ', 1)[-1] for l in control('logs', 'probe').splitlines())
+            print(results(said) == results(first.stdout))
+            end(process)
+            # The gateway of the three modules.
+            root, messages = solution(plain), free()
+            path = root + '/gateway_module/config.toml'
+            with open(path) as file: config = file.read()
+            config = config.replace('http://', 'https://').replace(str(plain), str(good))
+            with open(path, 'w') as file: file.write(config)
+            seen.clear()
+            process = start('services', '--root', root, '-g', base, '-s', f'127.0.0.1:{messages}')
+            wait(lambda: len(seen) > 1, 'requests')
+            print(seen[0][0], seen[0][3] == f'127.0.0.1:{good}' or seen[0][3])
+            print('wasmd: restricted by the kernel: ' in text('err'))
+            with open(f'/proc/{process.pid}/status') as file: status = file.read()
+            print('Seccomp:\\t2' in status)
+            end(process)
+            """)
+        #expect(
+            result.output == """
+                get=0 status=200 handle=0
+                https://127.0.0.1:GOOD/get=0 status=200 handle=0 body=123456
+                https://127.0.0.1:GOOD/r?/get=0 status=200 handle=0 body=123456
+                https://127.0.0.1:GOOD/r?http://127.0.0.1:PLAIN/get=0 status=200 handle=0 body=123456
+                https://127.0.0.1:GOOD/r?https://127.0.0.2:GOOD/b=7
+                https://127.0.0.1:GOOD/r?http://localhost:PLAIN/c=7
+                https://127.0.0.1:WRONG/get=11
+                https://127.0.0.1:WRONG/d=11
+                https://127.0.0.1:PLAIN/get=11
+                status 0 \n\
+                get=11 status=0 handle=99
+                1 True
+                False
+                True
+                status 0
+                POST True
+                True
+                True
                 status 0
 
                 """, "\(result.error)")

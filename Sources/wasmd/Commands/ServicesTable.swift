@@ -10,7 +10,8 @@ extension Command {
         ],
         options: [
             .servicesRoot, .gatewayHost, .serverAddress, .nativeServer, .maxSessions,
-            .restartLimit, .serviceMemory, .serviceDescriptors, .loops, .server, .tokenFile, .json,
+            .restartLimit, .serviceMemory, .serviceDescriptors, .loops, .sandbox, .noSandbox,
+            .server, .tokenFile, .json,
             .help,
         ],
         notes: [
