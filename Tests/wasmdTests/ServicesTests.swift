@@ -301,6 +301,14 @@ import Testing
             print('Initialising module with telemetry interval' in control('logs', 'telemetry'))
             print(control('restart', 'telemetry'), end='')
             wait(lambda: 'telemetry  ready  2 starts' in control('list'), 'the restart')
+            follower = subprocess.Popen([wasmd, 'services', 'logs', 'telemetry', '--follow',
+                '--server', f'http://127.0.0.1:{web}'], stdout=open(folder + '/lines', 'w'))
+            wait(lambda: text('lines').count('Initialising module') >= 2, 'the lines so far')
+            control('restart', 'telemetry')
+            wait(lambda: text('lines').count('Initialising module') >= 3, 'new lines')
+            lines = text('lines').splitlines()
+            print(len(lines) == len(set(lines)), follower.poll())
+            follower.kill()
             end(process)
             """)
         #expect(
@@ -309,6 +317,7 @@ import Testing
                 True
                 True
                 restarting telemetry
+                True None
                 status 0
 
                 """, "\(result.error)")

@@ -11,6 +11,7 @@ extension Command {
         options: [
             .servicesRoot, .gatewayHost, .serverAddress, .nativeServer, .maxSessions,
             .restartLimit, .serviceMemory, .serviceDescriptors, .loops, .sandbox, .noSandbox,
+            .follow,
             .server, .tokenFile, .json,
             .help,
         ],
@@ -25,7 +26,7 @@ extension Command {
             "What modules say by loginfo goes to standard output, what they print themselves to "
                 + "the stream that they chose. A module that fails is started again after a pause "
                 + "of half a second, which doubles up to 30 seconds; the others go on.",
-            "list, logs NAME, restart NAME: see and restart the services of a server that runs "
+            "list, logs NAME (with --follow until Ctrl-C), restart NAME: see and restart the services of a server that runs "
                 + "([service.NAME] of its configuration), through its admin interface.",
             "SIGHUP starts all modules again, with their files read anew. SIGTERM and Ctrl-C end "
                 + "all.",
