@@ -1,3 +1,4 @@
+import Glibc
 import Testing
 
 @testable import wasmd
@@ -300,6 +301,14 @@ import Testing
             print('Initialising module with telemetry interval' in control('logs', 'telemetry'))
             print(control('restart', 'telemetry'), end='')
             wait(lambda: 'telemetry  ready  2 starts' in control('list'), 'the restart')
+            follower = subprocess.Popen([wasmd, 'services', 'logs', 'telemetry', '--follow',
+                '--server', f'http://127.0.0.1:{web}'], stdout=open(folder + '/lines', 'w'))
+            wait(lambda: text('lines').count('Initialising module') >= 2, 'the lines so far')
+            control('restart', 'telemetry')
+            wait(lambda: text('lines').count('Initialising module') >= 3, 'new lines')
+            lines = text('lines').splitlines()
+            print(len(lines) == len(set(lines)), follower.poll())
+            follower.kill()
             end(process)
             """)
         #expect(
@@ -308,9 +317,185 @@ import Testing
                 True
                 True
                 restarting telemetry
+                True None
                 status 0
 
                 """, "\(result.error)")
+    }
+
+    /// `https` through a process that may start the TLS program, while wasmd itself is restricted.
+    @Test(.enabled(if: access("/usr/bin/openssl", X_OK) == 0)) func requestsOverTLS() throws {
+        let result = try drive(
+            """
+            import ssl
+            def openssl(*words):
+                subprocess.run(['openssl', *words], cwd=folder, check=True, capture_output=True)
+            def certificate(name, host):
+                openssl('req', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes',
+                    '-keyout', name + '.key', '-out', name + '.csr', '-subj', '/CN=server')
+                with open(folder + '/ext', 'w') as file: file.write('subjectAltName=' + host)
+                openssl('x509', '-req', '-in', name + '.csr', '-CA', 'ca.pem', '-CAkey', 'ca.key',
+                    '-CAcreateserial', '-days', '9', '-extfile', 'ext', '-out', name + '.pem')
+            openssl('req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1',
+                '-nodes', '-keyout', 'ca.key', '-out', 'ca.pem', '-days', '9', '-subj', '/CN=CA',
+                '-addext', 'basicConstraints=critical,CA:TRUE')
+            certificate('good', 'DNS:localhost,IP:127.0.0.1')
+            certificate('wrong', 'DNS:other.test,IP:127.0.0.9')
+            class Secure(Server):
+                def handle_error(self, *words): pass
+                def finish_request(self, request, address):
+                    super().finish_request(self.context.wrap_socket(request, server_side=True), address)
+            def secure(name):
+                server = Secure(('127.0.0.1', 0), Handler)
+                server.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+                server.context.load_cert_chain(f'{folder}/{name}.pem', f'{folder}/{name}.key')
+                threading.Thread(target=server.serve_forever, daemon=True).start()
+                return server.server_address[1]
+            plain, good, wrong = sink(), secure('good'), secure('wrong')
+            os.environ['SSL_CERT_FILE'] = folder + '/ca.pem'
+            base = f'https://127.0.0.1:{good}'
+            urls = [base + '/get', f'{base}/r?/get', f'{base}/r?http://127.0.0.1:{plain}/get',
+                f'{base}/r?https://127.0.0.2:{good}/b', f'{base}/r?http://localhost:{plain}/c',
+                f'https://127.0.0.1:{wrong}/get', f'https://127.0.0.1:{wrong}/d',
+                f'https://127.0.0.1:{plain}/get']
+            names = {str(plain): 'PLAIN', str(good): 'GOOD', str(wrong): 'WRONG'}
+            def named(text):
+                for number, name in names.items(): text = text.replace(number, name)
+                return text
+            def results(text):
+                return [l for l in named(text).splitlines() if l.startswith(('get=', 'https'))]
+            probe = examples + '/probe/probe.wasm'
+            first = subprocess.run([wasmd, 'run', '--sandbox', '--allow-host', base, probe, base] + urls,
+                capture_output=True, text=True)
+            for line in results(first.stdout): print(line)
+            print('status', first.returncode, first.stderr)
+            # Nobody trusts the authority then.
+            del os.environ['SSL_CERT_FILE']
+            other = subprocess.run([wasmd, 'run', '--sandbox', '--allow-host', base, probe, base],
+                capture_output=True, text=True)
+            print(other.stdout, end='')
+            os.environ['SSL_CERT_FILE'] = 'ca.pem'
+            other = subprocess.run([wasmd, 'run', '--sandbox', '--allow-host', base, probe, base],
+                capture_output=True, text=True)
+            print(other.returncode, 'SSL_CERT_FILE: the path is not absolute' in other.stderr)
+            os.environ['SSL_CERT_FILE'] = folder + '/ca.pem'
+            print(any(r[1] in ('/b', '/c', '/d') for r in seen))
+            # A section of a restricted server.
+            web = free()
+            with open(folder + '/wasmd.toml', 'w') as file: file.write(f'''
+            data = "{folder}/data"
+            [executor]
+            listen = ["127.0.0.1:{web}"]
+            [service.probe]
+            module = "{probe}"
+            arguments = ["{base}", {", ".join('"' + u + '"' for u in urls)}]
+            allowed_hosts = ["{base}"]
+            restart = "never"
+            ''')
+            process = start('serve', '--config', folder + '/wasmd.toml')
+            def control(*words):
+                return subprocess.run([wasmd, 'services', *words, '--server', f'http://127.0.0.1:{web}'],
+                    capture_output=True, text=True).stdout
+            wait(lambda: 'probe  ended' in control('list'), 'the probe')
+            said = '\\n'.join(l.split(' ', 1)[-1] for l in control('logs', 'probe').splitlines())
+            print(results(said) == results(first.stdout))
+            end(process)
+            # The gateway of the three modules.
+            root, messages = solution(plain), free()
+            path = root + '/gateway_module/config.toml'
+            with open(path) as file: config = file.read()
+            config = config.replace('http://', 'https://').replace(str(plain), str(good))
+            with open(path, 'w') as file: file.write(config)
+            seen.clear()
+            process = start('services', '--root', root, '-g', base, '-s', f'127.0.0.1:{messages}')
+            wait(lambda: len(seen) > 1, 'requests')
+            print(seen[0][0], seen[0][3] == f'127.0.0.1:{good}' or seen[0][3])
+            print('wasmd: restricted by the kernel: ' in text('err'))
+            with open(f'/proc/{process.pid}/status') as file: status = file.read()
+            print('Seccomp:\\t2' in status)
+            end(process)
+            """)
+        #expect(
+            result.output == """
+                get=0 status=200 handle=0
+                https://127.0.0.1:GOOD/get=0 status=200 handle=0 body=123456
+                https://127.0.0.1:GOOD/r?/get=0 status=200 handle=0 body=123456
+                https://127.0.0.1:GOOD/r?http://127.0.0.1:PLAIN/get=0 status=200 handle=0 body=123456
+                https://127.0.0.1:GOOD/r?https://127.0.0.2:GOOD/b=7
+                https://127.0.0.1:GOOD/r?http://localhost:PLAIN/c=7
+                https://127.0.0.1:WRONG/get=11
+                https://127.0.0.1:WRONG/d=11
+                https://127.0.0.1:PLAIN/get=11
+                status 0 \n\
+                get=11 status=0 handle=99
+                1 True
+                False
+                True
+                status 0
+                POST True
+                True
+                True
+                status 0
+
+                """, "\(result.error)")
+    }
+
+    /// What a service has stored is there after the process was killed; a changed section is told.
+    @Test func valuesSurviveAndChangesAreTold() throws {
+        let result = try drive(
+            """
+            web = free()
+            with open(folder + '/kv.wat', 'w') as file: file.write('''
+            (module
+              (import "wasmd:kv" "set" (func $set (param i32 i32 i32 i32 i32 i32) (result i32)))
+              (import "wasmd:kv" "get"
+                (func $get (param i32 i32 i32 i32 i32 i32 i32) (result i32)))
+              (import "wasi_snapshot_preview1" "fd_write"
+                (func $write (param i32 i32 i32 i32) (result i32)))
+              (memory (export "memory") 1)
+              (data (i32.const 100) "statekeyvalue 1 stored found ")
+              (func $say (param i32 i32)
+                (i32.store (i32.const 0) (local.get 0))
+                (i32.store (i32.const 4) (local.get 1))
+                (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 16))))
+              (func (export "_start")
+                (if (call $get (i32.const 100) (i32.const 5) (i32.const 105) (i32.const 3)
+                      (i32.const 200) (i32.const 50) (i32.const 20))
+                  (then
+                    (if (call $set (i32.const 100) (i32.const 5) (i32.const 105) (i32.const 3)
+                          (i32.const 108) (i32.const 7)) (then unreachable))
+                    (call $say (i32.const 116) (i32.const 6)))
+                  (else
+                    (call $say (i32.const 123) (i32.const 6))
+                    (call $say (i32.const 200) (i32.load (i32.const 20)))))
+                (i32.store8 (i32.const 300) (i32.const 10))
+                (call $say (i32.const 300) (i32.const 1))))
+            ''')
+            def configure(more=''):
+                with open(folder + '/wasmd.toml', 'w') as file: file.write(f'''
+            data = "{folder}/data"
+            [executor]
+            listen = ["127.0.0.1:{web}"]
+            [service.kv]
+            module = "{folder}/kv.wat"
+            stores = ["state"]
+            restart = "never"
+            {more}
+            ''')
+            configure()
+            process = start('serve', '--config', folder + '/wasmd.toml')
+            wait(lambda: '[kv] stored' in text('err'), 'the first run')
+            process.kill()
+            process.wait()
+            process = start('serve', '--config', folder + '/wasmd.toml')
+            wait(lambda: '[kv] found value 1' in text('err'), 'the second run')
+            configure('memory = "1MiB"')
+            process.send_signal(signal.SIGHUP)
+            wait(lambda: 'not reloaded' in text('err'), 'the reload')
+            print('not reloaded: needs a restart: service.kv' in text('err'))
+            end(process)
+            """)
+        #expect(result.output == "True\nstatus 0\n", "\(result.error)")
     }
 
     @Test func mistakesInSectionsNameTheirPlace() throws {

@@ -10,7 +10,9 @@ extension Command {
         ],
         options: [
             .servicesRoot, .gatewayHost, .serverAddress, .nativeServer, .maxSessions,
-            .restartLimit, .serviceMemory, .serviceDescriptors, .loops, .server, .tokenFile, .json,
+            .restartLimit, .serviceMemory, .serviceDescriptors, .loops, .sandbox, .noSandbox,
+            .follow,
+            .server, .tokenFile, .json,
             .help,
         ],
         notes: [
@@ -24,7 +26,7 @@ extension Command {
             "What modules say by loginfo goes to standard output, what they print themselves to "
                 + "the stream that they chose. A module that fails is started again after a pause "
                 + "of half a second, which doubles up to 30 seconds; the others go on.",
-            "list, logs NAME, restart NAME: see and restart the services of a server that runs "
+            "list, logs NAME (with --follow until Ctrl-C), restart NAME: see and restart the services of a server that runs "
                 + "([service.NAME] of its configuration), through its admin interface.",
             "SIGHUP starts all modules again, with their files read anew. SIGTERM and Ctrl-C end "
                 + "all.",

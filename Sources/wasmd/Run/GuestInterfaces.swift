@@ -25,8 +25,14 @@ final class GuestInterfaces: Sendable {
         }
         // Reads files of the system, which --sandbox puts out of reach.
         var client = OutboundClient.Options()
-        // A restricted process cannot start the program that speaks TLS.
-        client.tls = options.sandbox == nil ? TLSProgram() : nil
+        let tls = try TLSHelper(isRestricted: options.sandbox != nil)
+        do throws(SystemError) {
+            try tls.begin()
+        } catch {
+            throw Refusal(
+                file: options.file, reason: "no process for programs of TLS: \(error.text)")
+        }
+        client.tls = tls.program()
         let settings = client
         let policy = OutboundPolicy(allowing: options.allowedHosts) ?? .nothing
         http = GuestHTTP(policy, sessions: options.sessionLimit) {

@@ -45,6 +45,10 @@ struct Daemon {
             case .on: .asFarAsPossible
             case .strict: .strict
             }
+        // Only requests of services need it.
+        let tls =
+            settings.services.contains { !$0.allowedHosts.isEmpty }
+            ? try TLSHelper(isRestricted: sandbox != nil) : nil
         try ServeSandbox(sandbox, file: data.text) {
             var confinement = Confinement.serving(
                 readable, folders: writable, connects: DaemonServices.connect(settings))
@@ -61,7 +65,9 @@ struct Daemon {
             let log = try open()
             let operations = try DaemonOperations(settings)
             let listeners = try DaemonListeners(settings)
-            return ((log, operations, try DaemonServices(settings, listeners)), listeners)
+            return ((log, operations, try DaemonServices(settings, listeners, tls)), listeners)
+        } spawner: {
+            try tls?.begin()
         } threads: { opened, listeners in
             try serve(opened.0, opened.1, opened.2, listeners)
         }

@@ -90,15 +90,18 @@ struct DaemonServices: Sendable {
     private let all: [any DaemonService]
     private let discovery: DiscoveryService?
 
+    /// - Parameter tls: for requests to `https`; nil if no service may send requests.
     /// - Throws: `Refusal`
-    init(_ settings: DaemonSettings, _ listeners: DaemonListeners) throws {
+    init(
+        _ settings: DaemonSettings, _ listeners: DaemonListeners, _ tls: TLSHelper?
+    ) throws {
         // The broker first: others may publish as soon as they start.
         var all: [any DaemonService] = [try BrokerService(settings)]
         if let service = try OrchestratorService(settings, listeners) { all.append(service) }
         if let service = try SupervisorService(settings, listeners) { all.append(service) }
         if let service = try TransportsService(settings) { all.append(service) }
         if let service = try OthismoService(settings, listeners) { all.append(service) }
-        if let service = try ModuleServices(settings) { all.append(service) }
+        if let service = try ModuleServices(settings, tls) { all.append(service) }
         self.all = all
         discovery = DiscoveryService(settings)
     }

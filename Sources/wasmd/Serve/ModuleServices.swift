@@ -13,19 +13,19 @@ import WasmdStorage
 /// The services of a daemon: the sections `[service.NAME]`.
 struct ModuleServices: DaemonService {
     private let definitions: [ServiceDefinition]
-    private let hasSandbox: Bool
+    private let tls: TLSHelper?
     /// Reads files of the system, which are out of reach later.
     private let resolver = Resolver.ofSystem()
 
     /// Nil if there are no sections. Binds sockets and reads secrets.
     ///
     /// - Throws: `Refusal`
-    init?(_ settings: DaemonSettings) throws(Refusal) {
+    init?(_ settings: DaemonSettings, _ tls: TLSHelper?) throws(Refusal) {
         guard !settings.services.isEmpty else { return nil }
         var definitions: [ServiceDefinition] = []
         for section in settings.services { definitions.append(try Self.definition(section)) }
         self.definitions = definitions
-        hasSandbox = settings.common.sandbox != .off
+        self.tls = tls
     }
 
     private static func definition(
@@ -120,8 +120,7 @@ struct ModuleServices: DaemonService {
         options.logsErrors = false
         options.store = store
         options.http.resolver = resolver
-        // A restricted process cannot start the program that speaks TLS.
-        options.http.tls = hasSandbox ? nil : TLSProgram()
+        options.http.tls = tls?.program()
         options.report = { ServiceMessages.report($0, $1) }
         return OpenModuleServices(
             host: ServiceHost(house.runs, options), definitions: definitions)

@@ -30,8 +30,13 @@ struct ServeSandbox {
     }
 
     /// Runs both steps, with the restrictions between them.
+    ///
+    /// - Parameters:
+    ///   - spawner: starts the process that executes programs, if one is needed.
+    ///   - report: is told what the kernel enforces.
     func start<Site, Listeners>(
-        opening: () throws -> (Site, Listeners), threads: (Site, Listeners) throws -> Void
+        opening: () throws -> (Site, Listeners), spawner: () throws -> Void = {},
+        report: (Confinement.Report) -> Void = { _ in }, threads: (Site, Listeners) throws -> Void
     ) throws {
         guard let sandbox else {
             let (site, listeners) = try opening()
@@ -41,11 +46,11 @@ struct ServeSandbox {
             try StartOrder.run(
                 configuration: {},
                 opening: { _ in try opening() },
-                // It starts no program.
-                spawner: { _ in },
+                spawner: { _ in try spawner() },
                 restrictions: { _, _ in confinement() },
-                threads: { opened, _, report in
-                    try check(report, sandbox)
+                threads: { opened, _, enforced in
+                    try check(enforced, sandbox)
+                    report(enforced)
                     try threads(opened.0, opened.1)
                 })
         } catch let failure as Confinement.Failure {

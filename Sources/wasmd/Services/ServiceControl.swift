@@ -16,6 +16,8 @@ struct ServiceControl {
     private let server: ControlServer
     private let tokenFile: Word?
     private let printsJSON: Bool
+    /// Whether `logs` goes on with each new line.
+    private let follows: Bool
 
     /// Nil without a verb.
     init?(_ arguments: ParsedArguments) throws(UsageError) {
@@ -39,6 +41,8 @@ struct ServiceControl {
         }
         tokenFile = arguments.word(of: .tokenFile)
         printsJSON = arguments.has(.json)
+        follows = arguments.has(.follow)
+        if follows, verb != .logs { throw .unexpectedOperand(Option.follow.flag, .services) }
     }
 
     /// Does it, and returns the exit code.
@@ -49,11 +53,26 @@ struct ServiceControl {
             switch verb {
             case .list: print(try client.json(.get, "/admin/services"), console, Self.list)
             case .logs:
-                print(try client.json(.get, "/admin/services/\(segment)/log"), console) { answer in
-                    (answer["lines"]?.arrayValue ?? []).map { line in
-                        "\(Self.text(line, "time")) \(Self.text(line, "text"))"
+                var last: Int64 = 0
+                repeat {
+                    let path = "/admin/services/\(segment)/log?after=\(last)"
+                    let answer = try client.json(.get, path)
+                    let end = answer["last"]?.integerValue ?? 0
+                    // The numbers begin anew with the server.
+                    if end < last {
+                        last = 0
+                        continue
                     }
-                }
+                    // A following reader gets a document only if it has lines.
+                    if !follows || last == 0 || end > last { print(answer, console, Self.lines) }
+                    last = end
+                    guard follows else { break }
+                    console.output.flush()
+                    if let failure = console.output.failure {
+                        throw Refusal(file: "standard output", reason: failure.description)
+                    }
+                    SystemClock.sleep(until: SystemClock.monotonic.now + Self.pause)
+                } while true
             case .restart:
                 let answer = try client.json(.post, "/admin/services/\(segment)/restart")
                 print(answer, console) { ["restarting \(Self.text($0, "name"))"] }
@@ -62,6 +81,15 @@ struct ServiceControl {
         } catch {
             console.complain(error.text)
             return ExitCode.refused
+        }
+    }
+
+    /// Nanoseconds between two questions of a following reader.
+    private static let pause: UInt64 = 300_000_000
+
+    private static func lines(_ answer: Document) -> [String] {
+        (answer["lines"]?.arrayValue ?? []).map { line in
+            "\(text(line, "time")) \(text(line, "text"))"
         }
     }
 

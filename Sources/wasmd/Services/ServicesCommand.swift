@@ -21,7 +21,24 @@ struct ServicesCommand {
         do {
             _ = CurrentProcess.raiseDescriptorLimit()
             let places = try binaries()
-            return try ServicesServer(settings, places, try listen()).run()
+            let tls = try TLSHelper(isRestricted: settings.sandbox != nil)
+            // The folder of each module, which it may write.
+            let folders = Set(places.values.map(\.folder))
+            var status = ExitCode.success
+            var enforced: Confinement.Report?
+            try ServeSandbox(settings.sandbox, file: "services") {
+                // The gateway connects to any port; the host to that of the server.
+                .serving([], folders: folders.map { ($0, false) }, connects: true)
+            }.start {
+                ((), try ServicesServer(settings, places, try listen(), tls))
+            } spawner: {
+                try tls.begin()
+            } report: {
+                enforced = $0
+            } threads: { _, server in
+                status = try server.run(enforced)
+            }
+            return status
         } catch let refusal as Refusal {
             console.complain(refusal.text)
         } catch {

@@ -19,15 +19,35 @@ struct ServicesServer {
     private let places: [OriginalServices.Module: OriginalServices.Place]
     /// Where messages arrive.
     private let place: Place
+    private let tls: TLSHelper
+    /// Topics of the host, if it serves them itself.
+    private let broker: Broker?
+    /// Reads files of the system, which are out of reach later.
+    private let resolver = Resolver.ofSystem()
     private let lines = ServiceLines()
 
+    /// Before the process restricts itself.
+    ///
+    /// - Throws: `Refusal` if the configuration of the server module is malformed.
     init(
         _ settings: ServicesSettings,
-        _ places: [OriginalServices.Module: OriginalServices.Place], _ place: Place
-    ) {
+        _ places: [OriginalServices.Module: OriginalServices.Place], _ place: Place,
+        _ tls: TLSHelper
+    ) throws(Refusal) {
         self.settings = settings
         self.places = places
         self.place = place
+        self.tls = tls
+        guard case .host = place else {
+            broker = nil
+            return
+        }
+        var options = Broker.Options()
+        if let topics = try Self.configuredTopics(settings, places) {
+            options.dynamic = nil
+            for topic in topics { options.topics[topic] = TopicOptions() }
+        }
+        broker = Broker(options)
     }
 
     /// A listening socket, and who serves it.
@@ -43,11 +63,13 @@ struct ServicesServer {
         }
     }
 
-    func run() throws -> Int32 {
+    /// - Parameter report: what the kernel enforces; nil without restrictions.
+    func run(_ report: Confinement.Report?) throws -> Int32 {
         lines.start()
         defer { lines.finish() }
-        let broker = try broker()
-        let host = host(broker)
+        ServeMessages.write(
+            "restricted by the kernel: \(report.map { "\($0)" } ?? "no, by --no-sandbox")")
+        let (broker, host) = (broker, host(broker))
         let definitions = Module.allCases.filter { places[$0] != nil }.map(definition)
         let wire = broker.map { WireServer($0) }
         let place = place
@@ -89,19 +111,11 @@ struct ServicesServer {
         }
     }
 
-    /// The topics of the host, if it serves them itself.
-    private func broker() throws(Refusal) -> Broker? {
-        guard case .host = place else { return nil }
-        var options = Broker.Options()
-        if let topics = try configuredTopics() {
-            options.dynamic = nil
-            for topic in topics { options.topics[topic] = TopicOptions() }
-        }
-        return Broker(options)
-    }
-
     /// What the configuration of the server module names; nil without one.
-    private func configuredTopics() throws(Refusal) -> [TopicName]? {
+    private static func configuredTopics(
+        _ settings: ServicesSettings,
+        _ places: [OriginalServices.Module: OriginalServices.Place]
+    ) throws(Refusal) -> [TopicName]? {
         let folder = places[.gateway]?.folder ?? settings.root.bytes
         let path = Word(bytes: folder + Array("/server_module/config.toml".utf8))
         guard (try? Kernel.status(path.cString, followsLink: true)) != nil else { return nil }
@@ -126,7 +140,8 @@ struct ServicesServer {
             ?? WireMessaging(address.reachable, note: note)
         var options = ServiceHost.Options(messaging: messaging) { lines.write($0) }
         options.logsErrors = false
-        options.http.tls = TLSProgram()
+        options.http.tls = tls.program()
+        options.http.resolver = resolver
         let titles = places.mapValues { Word(bytes: $0.path).text }
         let announced = Mutex<Set<Module>>([])
         options.report = { name, event in

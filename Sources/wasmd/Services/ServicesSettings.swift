@@ -15,6 +15,8 @@ struct ServicesSettings {
     let memory: UInt64?
     let descriptors: Int?
     let loopCount: Int?
+    /// Nil for `--no-sandbox`.
+    let sandbox: Sandbox?
 
     init(_ arguments: ParsedArguments) throws(UsageError) {
         root = arguments.word(of: .servicesRoot) ?? "."
@@ -36,6 +38,13 @@ struct ServicesSettings {
             }
         }
         isNative = arguments.has(.nativeServer)
+        if arguments.has(.noSandbox), arguments.has(.sandbox) {
+            throw .conflict(.noSandbox, .sandbox, .services)
+        }
+        let wanted = try arguments.read(
+            .sandbox, expected: "nothing or " + Sandbox.words.joined(separator: ", ")
+        ) { Sandbox(word: $0) }
+        sandbox = arguments.has(.noSandbox) ? nil : wanted ?? .asFarAsPossible
         sessions =
             try arguments.read(.maxSessions, expected: "a number from 1 to 10000") { text in
                 Quantity.count(text).flatMap { 1...10_000 ~= $0 ? Int($0) : nil }

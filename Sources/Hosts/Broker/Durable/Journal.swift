@@ -50,6 +50,8 @@ struct Journal {
 
     private var full: [Batch] = []
     private var open = Batch()
+    /// Changes that could not be written; they come with the next batch.
+    private var unwritten: [[UInt8]: [UInt8]?] = [:]
     private var isWriting = false
     /// Whether changes are of use: not without a store.
     var isOn = false
@@ -68,6 +70,8 @@ struct Journal {
     mutating func add(_ writing: Writing) {
         let size = writing.held.message.cost * (writing.retains ? 2 : 1)
         close(adding: size)
+        // A removal of the last value that waits is older than this one.
+        if writing.retains { open.changes[StoredKeys.retained(writing.held.message.topic)] = nil }
         open.writings.append(writing)
         open.byteCount += size
     }
@@ -103,13 +107,35 @@ struct Journal {
 
     /// The next batch; nil if there is none, and the writer ends.
     mutating func next() -> Batch? {
-        if !full.isEmpty { return full.removeFirst() }
-        guard !open.isEmpty else {
+        var batch: Batch
+        if !full.isEmpty {
+            batch = full.removeFirst()
+        } else if !open.isEmpty {
+            batch = open
+            open = Batch()
+        } else {
             isWriting = false
             return nil
         }
-        defer { open = Batch() }
-        return open
+        guard !unwritten.isEmpty else { return batch }
+        // What the batch itself changes is newer.
+        for writing in batch.writings where writing.retains {
+            unwritten[StoredKeys.retained(writing.held.message.topic)] = nil
+        }
+        batch.changes.merge(unwritten) { new, _ in new }
+        unwritten = [:]
+        return batch
+    }
+
+    /// Keeps the changes of a batch that could not be written: a subscription whose record were
+    /// lost would lose messages that are acknowledged later.
+    ///
+    /// If there are too many, removals of messages are left out: those come once more after a
+    /// restart.
+    mutating func keepChanges(of batch: Batch) {
+        unwritten = batch.changes
+        guard unwritten.count > Self.countLimit else { return }
+        unwritten = unwritten.filter { !$0.key.starts(with: StoredKeys.messages) }
     }
 }
 
@@ -152,6 +178,7 @@ extension Broker {
 extension BrokerState {
     /// A batch was written, or not.
     mutating func finish(_ batch: Journal.Batch, _ failure: StorageError?) {
+        if failure != nil { journal.keepChanges(of: batch) }
         for writing in batch.writings {
             let (held, topic, completion) = (writing.held, writing.topic, writing.completion)
             topic.writing -= 1

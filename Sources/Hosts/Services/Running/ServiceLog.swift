@@ -6,6 +6,8 @@ import WasmSystem
 public final class ServiceLog: Sendable {
     /// A line that was said.
     public struct Line: Sendable {
+        /// Counts up from 1.
+        public let number: UInt64
         /// Nanoseconds since 1970.
         public let time: UInt64
         public let bytes: [UInt8]
@@ -17,6 +19,7 @@ public final class ServiceLog: Sendable {
         var rest: [UInt8] = []
         var allowance = LineAllowance()
         var lost: UInt64 = 0
+        var lastNumber: UInt64 = 0
     }
 
     /// Lines that are kept, and bytes of each.
@@ -42,6 +45,14 @@ public final class ServiceLog: Sendable {
         state.withLock { Array($0.lines.suffix(max(count, 0))) }
     }
 
+    /// The last lines of those after a number, and the number of the last line of all.
+    public func last(_ count: Int, after number: UInt64) -> (lines: [Line], lastNumber: UInt64) {
+        state.withLock { state in
+            let lines = state.lines.filter { $0.number > number }
+            return (Array(lines.suffix(max(count, 0))), state.lastNumber)
+        }
+    }
+
     /// Takes bytes, of which lines are made.
     public func write(_ bytes: [UInt8]) {
         let found = state.withLock { state -> [[UInt8]] in
@@ -65,7 +76,10 @@ public final class ServiceLog: Sendable {
             }
             found = found.map(harmless)
             let time = SystemClock.realtime.now
-            state.lines += found.map { Line(time: time, bytes: $0) }
+            for bytes in found {
+                state.lastNumber += 1
+                state.lines.append(Line(number: state.lastNumber, time: time, bytes: bytes))
+            }
             if state.lines.count > Self.countLimit {
                 state.lines.removeFirst(state.lines.count - Self.countLimit)
             }

@@ -19,7 +19,9 @@ public enum ServiceSurface {
             "serviceLog": { request in
                 let service = try find(request, host)
                 let count = try request.number("recent", in: 0...1000) ?? 100
-                let lines = service.definition.log?.last(count) ?? []
+                let after = try request.number("after", in: 0...Int.max) ?? 0
+                let (lines, last) =
+                    service.definition.log?.last(count, after: UInt64(clamping: after)) ?? ([], 0)
                 try await request.respond(
                     .object([
                         .init(
@@ -32,8 +34,9 @@ public enum ServiceSurface {
                                             .string(
                                                 "\(Timestamp(nanoseconds: line.time))")),
                                         .init("text", .string(HarmlessText.text(line.bytes))),
+                                        .init("number", number(line.number)),
                                     ])
-                                }))
+                                })), .init("last", number(last)),
                     ]))
             },
         ]
@@ -94,7 +97,10 @@ public enum ServiceSurface {
                 "The last lines that a service has said.", needs: .admin
             ).with(
                 name,
-                .init("recent", .query, .number(0...1000), "How many, at most 1000; default 100.")
+                .init("recent", .query, .number(0...1000), "How many, at most 1000; default 100."),
+                .init(
+                    "after", .query, .number(0...Int.max),
+                    "Only lines with a higher number; default 0.")
             ).answering(
                 .init(200, "Lines.", .json("ServiceLines")), .init(404, "There is none.")),
         ], schemas: schemas)
@@ -116,7 +122,9 @@ public enum ServiceSurface {
         .init(
             "ServiceLines",
             APISchema.object([
-                "lines": APISchema.array(APISchema.object(["time": text, "text": text]))
+                "lines": APISchema.array(
+                    APISchema.object(["time": text, "text": text, "number": integer])),
+                "last": integer,
             ])),
     ]
 }
