@@ -157,6 +157,7 @@ final class DaemonOperations: Sendable {
                 throw APIFailure(.conflict, "nothing was changed: " + lines.joined(separator: "; "))
             }
         }
+        house.settings = { control.settings.common.operatorDocument }
         house.services = { services.status }
         house.shutDown = { [shutDowns] in shutDowns.append(()) }
         let document = OpenAPIDocument.make(

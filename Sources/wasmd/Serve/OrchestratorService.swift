@@ -58,6 +58,8 @@ private struct OpenOrchestrator: OpenService {
 
     var surfaces: [any Surface] { [OrchestratorSurface(orchestrator)] }
 
+    var operatorSurfaces: [any Surface] { [OrchestratorOperatorSurface(orchestrator)] }
+
     var api: APITable { OrchestratorSurface.api }
 
     func watch(_ metrics: MetricRegistry) { orchestrator.watch(metrics) }

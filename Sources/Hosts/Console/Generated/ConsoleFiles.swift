@@ -5,20 +5,23 @@ extension ConsoleFile {
     static let all: [ConsoleFile] = [
         ConsoleFile("api.js", "text/javascript; charset=utf-8", tag: "ce35ddba932050e5", apiJs),
         ConsoleFile("code.js", "text/javascript; charset=utf-8", tag: "4fc75db470dd5f55", codeJs),
+        ConsoleFile("devices.js", "text/javascript; charset=utf-8", tag: "68fe781599b5c908", devicesJs),
         ConsoleFile("dom.js", "text/javascript; charset=utf-8", tag: "6964fb4b17163423", domJs),
         ConsoleFile("icon.svg", "image/svg+xml", tag: "f6d8cd383e00ee89", iconSvg),
-        ConsoleFile("index.html", "text/html; charset=utf-8", tag: "441fbca201eea327", indexHtml),
+        ConsoleFile("index.html", "text/html; charset=utf-8", tag: "3a4f9f5a179e8a34", indexHtml),
         ConsoleFile("logs.js", "text/javascript; charset=utf-8", tag: "9476404734c01d02", logsJs),
-        ConsoleFile("main.js", "text/javascript; charset=utf-8", tag: "de6d2505bd315f97", mainJs),
+        ConsoleFile("main.js", "text/javascript; charset=utf-8", tag: "736bb4e2261220fb", mainJs),
         ConsoleFile("module.js", "text/javascript; charset=utf-8", tag: "f72f62f99856c612", moduleJs),
         ConsoleFile("modules.js", "text/javascript; charset=utf-8", tag: "c62c1110eecbbd45", modulesJs),
-        ConsoleFile("objects.js", "text/javascript; charset=utf-8", tag: "dde15313c9c843b1", objectsJs),
+        ConsoleFile("objects.js", "text/javascript; charset=utf-8", tag: "1ed38a32b8b50a96", objectsJs),
         ConsoleFile("overview.js", "text/javascript; charset=utf-8", tag: "38027d434e2443d2", overviewJs),
-        ConsoleFile("parts.js", "text/javascript; charset=utf-8", tag: "98db51ab8541b3cb", partsJs),
+        ConsoleFile("parts.js", "text/javascript; charset=utf-8", tag: "e7f694687a108c91", partsJs),
         ConsoleFile("runs.js", "text/javascript; charset=utf-8", tag: "619749864a88c846", runsJs),
-        ConsoleFile("server.js", "text/javascript; charset=utf-8", tag: "1aa5e40e6fc34e99", serverJs),
-        ConsoleFile("style.css", "text/css; charset=utf-8", tag: "ee2e9c1690e90230", styleCss),
-        ConsoleFile("transports.js", "text/javascript; charset=utf-8", tag: "c796d37c8677f132", transportsJs),
+        ConsoleFile("server.js", "text/javascript; charset=utf-8", tag: "f4165bf3146718bd", serverJs),
+        ConsoleFile("services.js", "text/javascript; charset=utf-8", tag: "149f5b6677c60f7a", servicesJs),
+        ConsoleFile("style.css", "text/css; charset=utf-8", tag: "f37d0d6b03ded552", styleCss),
+        ConsoleFile("topics.js", "text/javascript; charset=utf-8", tag: "f1cf2290f60898f3", topicsJs),
+        ConsoleFile("transports.js", "text/javascript; charset=utf-8", tag: "561a29a9c023a402", transportsJs),
     ]
 }
 
@@ -184,6 +187,158 @@ export async function showOne({place, signal, words: [id, index]}) {
 
 """##
 
+private let devicesJs: StaticString = ##"""
+// What an orchestrator has: devices, deployments with their chains, executions.
+
+import {make, replace, table, clock, harmless, notify} from "./dom.js";
+import {json} from "./api.js";
+import {action, command, labelled, repeat} from "./parts.js";
+
+const nameOf = (devices, id) => devices.find(one => one._id === id)?.name ?? id;
+const isWell = device => device?.status === "active" && !device.blacklisted;
+
+/** The steps of a deployment from left to right, each on its device. */
+function chain(deployment, devices) {
+  const space = "http://www.w3.org/2000/svg";
+  const steps = deployment.sequence ?? [];
+  const [width, gap] = [170, 40];
+  const part = (name, attributes, text) => {
+    const element = document.createElementNS(space, name);
+    for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+    if (text !== undefined) element.textContent = text;
+    return element;
+  };
+  const whole = steps.length * (width + gap) - gap + 4;
+  const image = part("svg", {class: "chain", role: "img", viewBox: `0 0 ${whole} 100`,
+    width: whole, height: 100});
+  const modules = Object.values(deployment.fullManifest ?? {}).flatMap(one => one.modules ?? []);
+  const short = text => text.length > 22 ? text.slice(0, 21) + "…" : text;
+  const words = steps.map((step, index) => {
+    const device = devices.find(one => one._id === step.device);
+    const module = modules.find(one => one.id === step.module)?.name ?? step.module;
+    const x = 2 + index * (width + gap);
+    image.append(part("rect", {x, y: 8, width, height: 84, rx: 8,
+      class: isWell(device) ? "well" : "ill"}));
+    [[step.func, 36, ""], [module, 56, "faint"], [device?.name ?? step.device, 78, "faint"]]
+      .forEach(([text, y, kind]) => image.append(
+        part("text", {x: x + 12, y, class: kind}, harmless(short(String(text))))));
+    if (index) {
+      const from = x - gap;
+      image.append(part("path", {d: `M${from + 4} 50H${x - 6}M${x - 12} 44L${x - 6} 50L${x - 12} 56`}));
+    }
+    return `${step.func} of ${module} on ${device?.name ?? step.device}`
+      + (isWell(device) ? "" : ", which is not active");
+  });
+  image.setAttribute("aria-label", "Chain: " + words.join(", then "));
+  return make("div", {class: "scroll"}, image);
+}
+
+const statusOf = device => make("span", {class: isWell(device) ? "good" : "bad"},
+  device.blacklisted ? "blocked" : device.status);
+
+export async function showAll({place, signal}) {
+  const list = make("div");
+  const drawings = make("div");
+  const update = async () => {
+    const [devices, deployments] = await Promise.all([
+      json("GET", "/file/device", {signal}), json("GET", "/file/manifest", {signal})]);
+    replace(list, table("Devices", [["Name"], ["State"], ["Address"], ["Checks that failed", "number"],
+      ["Last change"], ["Action"]],
+    devices.map(one => [harmless(one.name), statusOf(one),
+      harmless(`${one.communication?.addresses?.[0] ?? "?"}:${one.communication?.port ?? "?"}`),
+      one.failedHealthCheckCount ?? 0,
+      one.statusLog?.[0]?.time ? clock(one.statusLog[0].time) : "–",
+      one.name === "orchestrator" ? "" : make("button", {type: "button",
+        "aria-label": `${one.blacklisted ? "Use" : "Block"} ${one.name}`, onclick: async () => {
+          const verb = one.blacklisted ? "unblacklist" : "blacklist";
+          await json("POST", `/file/device/${one._id}/${verb}`)
+            .catch(error => notify(error.message, true));
+          await update();
+        }}, one.blacklisted ? "Use again" : "Block")])));
+    replace(drawings, deployments.length ? deployments.map(one => [
+      make("h3", {}, make("a", {href: "#/deployments/" + one._id}, harmless(one.name)), " ",
+        make("span", {class: one.active ? "good" : "faint"},
+          one.isInFailover ? "on other devices" : one.active ? "active" : "not sent")),
+      chain(one, devices)])
+      : make("p", {}, "None yet: POST a manifest to /file/manifest."));
+  };
+  replace(place, make("h1", {}, "Devices"), list,
+    action("Look for devices", "POST", "/file/device/discovery/reset"),
+    command("GET", "/file/device"), make("h2", {}, "Deployments"), drawings,
+    command("GET", "/file/manifest"));
+  await update();
+  repeat(signal, update);
+}
+
+/** One deployment: its chain, a form that executes it, and what came of executions. */
+export async function showOne({place, signal, words: [id]}) {
+  const path = "/file/manifest/" + encodeURIComponent(id);
+  const drawing = make("div");
+  const ended = make("div");
+  const result = make("pre", {class: "mono", role: "status"});
+  const [deployment, devices] = await Promise.all([
+    json("GET", path, {signal}), json("GET", "/file/device", {signal})]);
+  const one = Array.isArray(deployment) ? deployment[0] : deployment;
+  const first = one.sequence?.[0];
+  const module = Object.values(one.fullManifest ?? {}).flatMap(each => each.modules ?? [])
+    .find(each => each.id === first?.module)?.name;
+  const parameters = (one.fullManifest?.[first?.device]?.endpoints?.[module]?.[first?.func]
+    ?.request?.parameters ?? []).map(each => each.name);
+  const fields = parameters.map(name => make("input", {type: "text", name, spellcheck: "false"}));
+  const body = () => JSON.stringify(
+    Object.fromEntries(fields.map(field => [field.name, field.value])));
+  const target = "/execute/" + encodeURIComponent(id);
+  const button = make("button", {class: "main"}, "Execute");
+  const update = async () => {
+    const now = await json("GET", "/file/device", {signal});
+    replace(drawing, chain(one, now));
+    const executions = await json("GET",
+      "/executions?limit=20&deployment=" + encodeURIComponent(id), {signal});
+    replace(ended, executions.length
+      ? table("Executions", [["Begin"], ["Outcome"], ["Steps", "number"], ["Last device"],
+        ["Result", "wide"], ["Cancel"]],
+      executions.map(each => [clock(each.startedAt),
+        make("span", {class: each.status === "succeeded" ? "good"
+          : each.status === "running" ? null : "bad"}, harmless(each.status)),
+        each.steps?.length ?? each.stepCount,
+        harmless(nameOf(now, each.steps?.at(-1)?.device ?? "–")),
+        harmless(JSON.stringify(each.result ?? each.error ?? "")),
+        each.status === "running" ? make("button", {type: "button", class: "danger",
+          "aria-label": "Cancel the execution", onclick: () =>
+            json("DELETE", "/executions/" + each._id)
+              .catch(error => notify(error.message, true)).then(update)}, "Cancel") : ""]))
+      : make("p", {}, "None yet."));
+  };
+  replace(place, make("h1", {}, "Deployment ", harmless(one.name)),
+    one.validationError ? make("p", {class: "warn"}, harmless(one.validationError)) : null, drawing,
+    make("div", {class: "cards"}, make("section", {class: "card"}, make("h2", {}, "Send"),
+      action("Send each device its part", "POST", path)),
+    make("section", {class: "card"}, make("h2", {}, "Delete"),
+      action("Delete", "DELETE", path, {isDangerous: true, confirmation: `Delete ${one.name}?`,
+        done: () => { location.hash = "#/devices"; }}))),
+    make("h2", {}, "Execute"),
+    make("form", {onsubmit: async event => {
+      event.preventDefault();
+      button.disabled = true;
+      result.textContent = "…";
+      try {
+        const answer = await json("POST", target,
+          {body: body(), type: "application/json", signal});
+        result.textContent = harmless(JSON.stringify(answer, null, 1));
+      } catch (error) { result.textContent = harmless(error.message); }
+      button.disabled = false;
+      await update().catch(() => {});
+    }}, fields.map((field, index) => labelled(harmless(parameters[index]), field)),
+    make("div", {class: "row"}, button)),
+    result, command(() => `curl --json '${body().replaceAll("'", "'\\''")}' ${location.origin}${target}`),
+    make("h2", {}, "Executions"), ended, command("GET", "/executions?deployment=" + id));
+  replace(drawing, chain(one, devices));
+  await update();
+  repeat(signal, update);
+}
+
+"""##
+
 private let domJs: StaticString = ##"""
 // Elements are made here and nowhere else: children that are strings become text, never markup, so
 // that names and output of guests cannot be more than text.
@@ -294,7 +449,10 @@ private let indexHtml: StaticString = ##"""
 <a href="#/runs">Runs</a>
 <a href="#/logs">Logs</a>
 <a href="#/transports">Transports</a>
-<a href="#/objects" id="objects" hidden>Objects</a>
+<a href="#/services" data-needs="/admin/services" hidden>Services</a>
+<a href="#/topics" data-needs="/admin/topics" hidden>Topics</a>
+<a href="#/devices" data-needs="/file/device" hidden>Devices</a>
+<a href="#/objects" id="objects" data-needs="/admin/othismo/objects" hidden>Objects</a>
 <a href="#/server">Server</a>
 </nav>
 <button id="sign-in" type="button">Token</button>
@@ -363,7 +521,7 @@ private let mainJs: StaticString = ##"""
 // The views and the way between them: the address after '#' says which one is shown.
 
 import {make, replace, notify} from "./dom.js";
-import {token, Failure} from "./api.js";
+import {token, Failure, json} from "./api.js";
 import * as overview from "./overview.js";
 import * as modules from "./modules.js";
 import * as module from "./module.js";
@@ -373,6 +531,9 @@ import * as logs from "./logs.js";
 import * as objects from "./objects.js";
 import * as server from "./server.js";
 import * as transports from "./transports.js";
+import * as services from "./services.js";
+import * as topics from "./topics.js";
+import * as devices from "./devices.js";
 
 const routes = [
   [/^\/$/, overview.show], [/^\/modules$/, modules.show], [/^\/modules\/([^/]+)$/, module.show],
@@ -382,6 +543,9 @@ const routes = [
   [/^\/transports$/, transports.showAll], [/^\/transports\/([^/]+)$/, transports.showOne],
   [/^\/server$/, server.show], [/^\/objects$/, objects.show],
   [/^\/objects\/([^/]+)$/, objects.showOne],
+  [/^\/services$/, services.showAll], [/^\/services\/([^/]+)$/, services.showOne],
+  [/^\/topics$/, topics.showAll], [/^\/topics\/([^/]+)$/, topics.showOne],
+  [/^\/devices$/, devices.showAll], [/^\/deployments\/([^/]+)$/, devices.showOne],
 ];
 
 const main = document.getElementById("main");
@@ -395,7 +559,8 @@ async function show({isFirst = false} = {}) {
   const [path, query] = (location.hash.slice(1) || "/").split("?");
   for (const link of document.querySelectorAll("nav a")) {
     const target = link.getAttribute("href").slice(1);
-    const isHere = target === "/" ? path === "/" : path.startsWith(target);
+    const isHere = target === "/" ? path === "/" : path.startsWith(target)
+      || (target === "/devices" && path.startsWith("/deployments"));
     if (isHere) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
@@ -418,6 +583,16 @@ async function show({isFirst = false} = {}) {
     return;
   }
   replace(main, make("h1", {}, "There is nothing here"), make("a", {href: "#/"}, "Overview"));
+}
+
+/** Shows the ways to hosts that this server has, by its own description. */
+async function announce() {
+  try {
+    const {paths} = await json("GET", "/openapi.json");
+    for (const link of document.querySelectorAll("nav a[data-needs]")) {
+      link.hidden = !(link.dataset.needs in paths);
+    }
+  } catch { /* The overview says what is wrong. */ }
 }
 
 /** What stands in place of a view that the server refuses. */
@@ -453,7 +628,7 @@ document.getElementById("sign-in").addEventListener("click", () => {
   main.querySelector("input").focus();
 });
 addEventListener("hashchange", () => show());
-objects.announce(document.getElementById("objects"));
+announce();
 show({isFirst: true});
 
 """##
@@ -765,15 +940,8 @@ private let objectsJs: StaticString = ##"""
 // The objects of an image, and messages to them: only where a server has one.
 
 import {make, replace, table, size, harmless, notify} from "./dom.js";
-import {json, serves} from "./api.js";
+import {json} from "./api.js";
 import {action, command} from "./parts.js";
-
-/** Shows the way here if the server has an image. */
-export async function announce(link) {
-  try {
-    link.hidden = !await serves("/admin/othismo/objects");
-  } catch { /* The overview says what is wrong. */ }
-}
 
 export async function show({place, signal, query}) {
   const prefix = query.get("prefix") ?? "";
@@ -972,7 +1140,7 @@ export function command(...request) {
 }
 
 /** A button that sends a request and tells what came of it. */
-export function action(title, method, path, {body, type, confirmation, isDangerous, done} = {}) {
+export function action(title, method, path, {body, type, confirmation, isDangerous, isText, done} = {}) {
   const button = make("button", {type: "button", class: isDangerous ? "danger" : null}, title);
   const line = make("p", {class: "faint", role: "status"});
   button.addEventListener("click", async () => {
@@ -980,8 +1148,8 @@ export function action(title, method, path, {body, type, confirmation, isDangero
     button.disabled = true;
     line.textContent = "…";
     try {
-      const answer = await json(method, path, {body, type});
-      line.textContent = answer === null ? "Done." : summary(answer);
+      const answer = await (isText ? text : json)(method, path, {body, type});
+      line.textContent = answer === null ? "Done." : isText ? harmless(answer) : summary(answer);
       await done?.(answer);
     } catch (error) {
       line.textContent = "";
@@ -992,6 +1160,12 @@ export function action(title, method, path, {body, type, confirmation, isDangero
   return make("div", {}, button, line, command(method, path, {body, type}));
 }
 
+async function text(method, path, options) {
+  const response = await send(method, path, options);
+  if (!response.ok) throw await failure(response);
+  return response.status === 204 ? "There is nothing." : response.text();
+}
+
 const summary = answer => Object.entries(answer)
   .filter(([, value]) => typeof value !== "object" || (Array.isArray(value) && value.length))
   .map(([name, value]) => `${name.replaceAll("_", " ")}: ${harmless(value)}`).join(", ") || "Done.";
@@ -999,6 +1173,19 @@ const summary = answer => Object.entries(answer)
 export const outcome = run => run.state === "running" ? make("span", {}, "running")
   : make("span", {class: run.outcome === "succeeded" || run.outcome === "exited" ? "good" : "bad"},
     harmless(run.reason ?? run.outcome));
+
+/** Updates every two seconds, as long as the view is shown. */
+export function repeat(signal, update) {
+  const again = async () => {
+    if (signal.aborted) return;
+    if (!document.hidden) await update().catch(() => {});
+    if (!signal.aborted) setTimeout(again, 2000);
+  };
+  setTimeout(again, 2000);
+}
+
+/** A label over a field. */
+export const labelled = (title, field) => make("label", {}, make("span", {}, title), field);
 
 /** Runs in a table. */
 export function runTable(caption, runs, isActive) {
@@ -1135,13 +1322,34 @@ import {make, replace, table, size, count, harmless, notify} from "./dom.js";
 import {json} from "./api.js";
 import {action, command, download} from "./parts.js";
 
+/** Limits, and how far they are used where that is known. */
+function limits(settings, status) {
+  const used = {
+    "limits.runs": status.runs.running, "limits.waiting": status.runs.waiting,
+    "limits.connections": Math.max(0, ...status.listeners.map(one => one.connections)),
+  };
+  return table("Limits", [["Setting"], ["Value", "number"], ["Now", "number"], ["Changes by"]],
+    settings.limits.map(one => [make("code", {}, harmless(one.name)), harmless(one.value) || "none",
+      one.name in used ? count(used[one.name]) : "", one.reloadable ? "reload" : "restart"]));
+}
+
+const tokens = settings => settings.tokens.length
+  ? table("Tokens", [["Name"], ["Scopes"], ["Tenant"], ["Requests a second", "number"]],
+    settings.tokens.map(one => [harmless(one.name), one.scopes.join(", "),
+      harmless(one.tenant ?? "–"), one.rate ?? "any"]))
+  : make("p", {}, "None: whoever reaches the server may use it. ", make("code", {}, "wasmd token"),
+    " makes one.");
+
 export async function show({place, signal}) {
-  const status = await json("GET", "/admin/status", {signal});
+  const [status, settings] = await Promise.all([
+    json("GET", "/admin/status", {signal}), json("GET", "/admin/settings", {signal})]);
   const store = status.store;
   replace(place, make("h1", {}, "Server"),
     make("p", {}, `wasmd ${status.version}, process ${status.process}`),
     make("h2", {}, "Listeners"), table("Listeners", [["Name"], ["Address"], ["Connections", "number"]],
       status.listeners.map(one => [one.name, harmless(one.address), count(one.connections)])),
+    make("h2", {}, "Limits"), limits(settings, status),
+    make("h2", {}, "Tokens"), tokens(settings), command("GET", "/admin/settings"),
     make("h2", {}, "Compiled modules"),
     make("p", {}, `${count(status.cache.modules)}, ${size(status.cache.bytes)}; `
       + `${count(status.cache.hits)} times found, ${count(status.cache.misses)} times made`),
@@ -1171,6 +1379,66 @@ export async function show({place, signal}) {
     make("h2", {}, "Interface"),
     make("p", {}, make("a", {href: "/openapi.json"}, "/openapi.json"), " describes everything that "
       + "this page does."), command("GET", "/openapi.json"));
+}
+
+"""##
+
+private let servicesJs: StaticString = ##"""
+// Modules that run as services.
+
+import {make, replace, table, count, clock, harmless} from "./dom.js";
+import {json} from "./api.js";
+import {action, command, repeat} from "./parts.js";
+
+const state = one => make("span", {
+  class: {ready: "good", running: "good", failed: "bad", pausing: "warn"}[one.state],
+}, harmless(one.state));
+
+export async function showAll({place, signal}) {
+  const list = make("div");
+  replace(place, make("h1", {}, "Services"), list, command("GET", "/admin/services"));
+  const update = async () => {
+    const {services} = await json("GET", "/admin/services", {signal});
+    replace(list, services.length
+      ? table("Services", [["Name"], ["State"], ["Starts", "number"], ["Failures", "number"],
+        ["Requests", "number"], ["Refused", "number"], ["Last end", "wide"], ["Next start"]],
+      services.map(one => [
+        make("a", {href: "#/services/" + encodeURIComponent(one.name)}, harmless(one.name)),
+        state(one), count(one.starts), count(one.failures), count(one.requests),
+        count(one.refused_requests), harmless(one.outcome ?? "–"),
+        one.next_start ? clock(one.next_start) : "–"]))
+      : make("p", {}, "This server runs none: name one by [service.NAME] in its configuration."));
+  };
+  await update();
+  repeat(signal, update);
+}
+
+export async function showOne({place, signal, words: [name]}) {
+  const path = "/admin/services/" + encodeURIComponent(name);
+  const facts = make("p");
+  const lines = make("div", {class: "log mono", role: "log", tabindex: "0",
+    "aria-label": "Lines of the service"});
+  const update = async () => {
+    const {services} = await json("GET", "/admin/services", {signal});
+    const one = services.find(each => each.name === name);
+    replace(facts, one ? [state(one), `, ${count(one.starts)} starts, ${count(one.failures)} failures`,
+      one.started ? `, since ${clock(one.started)}` : "",
+      one.outcome ? `; ended before: ${harmless(one.outcome)}` : "",
+      one.next_start ? `; starts again at ${clock(one.next_start)}` : ""] : "There is none.");
+    const log = await json("GET", path + "/log?recent=500&after=" + last, {signal});
+    last = log.last;
+    const isAtEnd = lines.scrollHeight - lines.scrollTop - lines.clientHeight < 40;
+    lines.append(...log.lines.map(line => make("div", {},
+      make("span", {class: "faint"}, clock(line.time) + " "), harmless(line.text))));
+    while (lines.children.length > 2000) lines.firstChild.remove();
+    if (isAtEnd) lines.scrollTop = lines.scrollHeight;
+  };
+  let last = 0;
+  replace(place, make("h1", {}, "Service ", harmless(name)), facts,
+    action("Restart", "POST", path + "/restart", {done: () => update()}),
+    make("h2", {}, "Log"), lines, command("GET", path + "/log"));
+  await update();
+  repeat(signal, update);
 }
 
 """##
@@ -1219,6 +1487,12 @@ a { color: var(--accent); }
 .chart-line { fill: none; stroke: var(--accent); stroke-width: 1.5; vector-effect: non-scaling-stroke; }
 .chart-area { fill: var(--accent); opacity: .15; }
 .scroll { overflow-x: auto; }
+.chain { display: block; height: 6.4rem; }
+.chain rect { fill: var(--card); stroke: var(--line); stroke-width: 1.5; }
+.chain .well { stroke: var(--good); } .chain .ill { stroke: var(--bad); stroke-dasharray: 5 3; }
+.chain path { fill: none; stroke: var(--faint); stroke-width: 1.5; }
+.chain text { fill: var(--text); font: 13px system-ui, sans-serif; }
+.chain text.faint { fill: var(--faint); font-size: 12px; }
 table { border-collapse: collapse; width: 100%; background: var(--card); }
 th, td {
   text-align: left; padding: .4rem .7rem; border-bottom: 1px solid var(--line);
@@ -1281,22 +1555,115 @@ details { margin: .3rem 0; } summary { cursor: pointer; color: var(--faint); }
 
 """##
 
+private let topicsJs: StaticString = ##"""
+// Topics of the broker: what waits, the last value, messages as they pass.
+
+import {make, replace, table, size, count, clock, harmless, notify} from "./dom.js";
+import {json, send, failure, follow, Failure} from "./api.js";
+import {action, command, labelled, repeat} from "./parts.js";
+
+export async function showAll({place, signal}) {
+  const list = make("div");
+  const totals = make("p");
+  const readers = make("div");
+  const field = make("input", {id: "topic", spellcheck: "false", size: "30", required: true});
+  replace(place, make("h1", {}, "Topics"), totals, list,
+    make("form", {class: "row", onsubmit: event => {
+      event.preventDefault();
+      location.hash = "#/topics/" + encodeURIComponent(field.value);
+    }}, labelled("Topic, or a pattern with + and #", field), make("button", {}, "Show")),
+    command("GET", "/admin/topics"), make("h2", {}, "Subscriptions"), readers,
+    command("GET", "/admin/subscriptions"));
+  const update = async () => {
+    const [now, {subscriptions}] = await Promise.all([
+      json("GET", "/admin/topics", {signal}), json("GET", "/admin/subscriptions", {signal})]);
+    replace(totals, `${count(now.published)} published, ${count(now.delivered)} delivered, `
+      + `${count(now.dropped)} dropped, ${count(now.refused)} refused, ${count(now.cut_off)} cut off; `
+      + `${count(now.messages)} kept, ${size(now.bytes)}`);
+    replace(list, now.topics.length
+      ? table("Topics", [["Name"], ["Kept on disk"], ["Waiting", "number"], ["Bytes", "number"],
+        ["Subscribers", "number"], ["Published", "number"], ["Read", "number"],
+        ["Dropped", "number"], ["Refused", "number"]],
+      now.topics.map(one => [
+        make("a", {href: "#/topics/" + encodeURIComponent(one.name)}, harmless(one.name)),
+        one.durable ? "yes" : "no", `${count(one.queued)} of ${count(one.queue_limit)}`,
+        size(one.queued_bytes), count(one.subscribers), count(one.published), count(one.read),
+        count(one.dropped), count(one.refused)]))
+      : make("p", {}, "There is no topic yet: the first message makes one."));
+    replace(readers, subscriptions.length
+      ? table("Subscriptions", [["Name"], ["Topics", "wide"], ["There"], ["Waiting", "number"],
+        ["Not acknowledged", "number"], ["Bytes", "number"], ["End"]],
+      subscriptions.map(one => [harmless(one.name ?? "–"), one.topics.map(harmless).join(", "),
+        one.attached ? "yes" : "no", count(one.waiting), count(one.unacknowledged),
+        size(one.bytes), one.name === undefined ? "" : make("button", {type: "button",
+          class: "danger", "aria-label": `End ${one.name}`, onclick: async () => {
+            if (!confirm(`End ${one.name}, and drop what it keeps?`)) return;
+            await json("DELETE", "/admin/subscriptions?name=" + encodeURIComponent(one.name))
+              .catch(error => notify(error.message, true));
+            await update();
+          }}, "End")]))
+      : make("p", {}, "None."));
+  };
+  await update();
+  repeat(signal, update);
+}
+
+export async function showOne({place, signal, words: [name]}) {
+  const query = "?topic=" + encodeURIComponent(name);
+  const isPattern = /[+#]/.test(name);
+  const value = make("pre", {class: "mono"}, "…");
+  const body = make("textarea", {id: "message", rows: 3, spellcheck: "false"});
+  const keeps = make("input", {type: "checkbox"});
+  const path = () => "/admin/topics/publish" + query + (keeps.checked ? "&retain=true" : "");
+  const type = "application/octet-stream";
+  const messages = make("div", {class: "log mono", role: "log", tabindex: "0",
+    "aria-label": "Messages"});
+  const see = async () => {
+    const answer = await send("GET", "/admin/topics/value" + query, {signal});
+    value.textContent = answer.ok ? harmless(await answer.text()) : "None is kept.";
+  };
+  const curl = command(() => "curl --data-binary "
+    + `'${body.value.replaceAll("'", "'\\''")}' '${location.origin}${path()}'`);
+  replace(place, make("h1", {class: "mono"}, harmless(name)),
+    isPattern ? null : [
+      make("h2", {}, "Last value"), value, command("GET", "/admin/topics/value" + query),
+      make("h2", {}, "Publish"),
+      make("form", {onsubmit: async event => {
+        event.preventDefault();
+        try {
+          const answer = await send("POST", path(), {body: body.value, type, signal});
+          if (!answer.ok) throw await failure(answer);
+          notify("Published.");
+          await see();
+        } catch (error) { notify(error.message, true); }
+      }}, labelled("Message", body), make("label", {}, keeps, " keep it as the last value"),
+      make("div", {class: "row"}, make("button", {class: "main"}, "Publish"))), curl,
+      make("h2", {}, "Queue"),
+      action("Take the oldest message away", "POST", "/admin/topics/read" + query, {isText: true}),
+    ],
+    make("h2", {}, "Messages from now on"), messages, command("GET", "/admin/topics/follow" + query));
+  follow("/admin/topics/follow" + query, signal, (kind, one) => {
+    const isAtEnd = messages.scrollHeight - messages.scrollTop - messages.clientHeight < 40;
+    messages.append(kind === "lost" ? make("div", {class: "warn"}, `${one.lost} messages were lost`)
+      : make("div", {}, make("span", {class: "faint"}, clock(one.time * 1000) + " "),
+        isPattern ? make("strong", {}, harmless(one.topic), " ") : null,
+        one.text === undefined ? `${one.base64} (Base64)` : harmless(one.text)));
+    while (messages.children.length > 2000) messages.firstChild.remove();
+    if (isAtEnd) messages.scrollTop = messages.scrollHeight;
+  }).catch(error => {
+    if (error instanceof Failure) notify(error.message, true);
+  });
+  if (!isPattern) await see();
+}
+
+"""##
+
 private let transportsJs: StaticString = ##"""
 // Transports and their connections.
 
 import {make, fill, replace, table, size, seconds, count, harmless} from "./dom.js";
 import {json, serves} from "./api.js";
-import {action, command} from "./parts.js";
-
-/** Updates every two seconds, as long as the view is shown. */
-function repeat(signal, update) {
-  const again = async () => {
-    if (signal.aborted) return;
-    if (!document.hidden) await update().catch(() => {});
-    if (!signal.aborted) setTimeout(again, 2000);
-  };
-  setTimeout(again, 2000);
-}
+import {action, command, repeat} from "./parts.js";
 
 export async function showAll({place, signal}) {
   const list = make("div");

@@ -1,7 +1,7 @@
 // The views and the way between them: the address after '#' says which one is shown.
 
 import {make, replace, notify} from "./dom.js";
-import {token, Failure} from "./api.js";
+import {token, Failure, json} from "./api.js";
 import * as overview from "./overview.js";
 import * as modules from "./modules.js";
 import * as module from "./module.js";
@@ -11,6 +11,9 @@ import * as logs from "./logs.js";
 import * as objects from "./objects.js";
 import * as server from "./server.js";
 import * as transports from "./transports.js";
+import * as services from "./services.js";
+import * as topics from "./topics.js";
+import * as devices from "./devices.js";
 
 const routes = [
   [/^\/$/, overview.show], [/^\/modules$/, modules.show], [/^\/modules\/([^/]+)$/, module.show],
@@ -20,6 +23,9 @@ const routes = [
   [/^\/transports$/, transports.showAll], [/^\/transports\/([^/]+)$/, transports.showOne],
   [/^\/server$/, server.show], [/^\/objects$/, objects.show],
   [/^\/objects\/([^/]+)$/, objects.showOne],
+  [/^\/services$/, services.showAll], [/^\/services\/([^/]+)$/, services.showOne],
+  [/^\/topics$/, topics.showAll], [/^\/topics\/([^/]+)$/, topics.showOne],
+  [/^\/devices$/, devices.showAll], [/^\/deployments\/([^/]+)$/, devices.showOne],
 ];
 
 const main = document.getElementById("main");
@@ -33,7 +39,8 @@ async function show({isFirst = false} = {}) {
   const [path, query] = (location.hash.slice(1) || "/").split("?");
   for (const link of document.querySelectorAll("nav a")) {
     const target = link.getAttribute("href").slice(1);
-    const isHere = target === "/" ? path === "/" : path.startsWith(target);
+    const isHere = target === "/" ? path === "/" : path.startsWith(target)
+      || (target === "/devices" && path.startsWith("/deployments"));
     if (isHere) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
@@ -56,6 +63,16 @@ async function show({isFirst = false} = {}) {
     return;
   }
   replace(main, make("h1", {}, "There is nothing here"), make("a", {href: "#/"}, "Overview"));
+}
+
+/** Shows the ways to hosts that this server has, by its own description. */
+async function announce() {
+  try {
+    const {paths} = await json("GET", "/openapi.json");
+    for (const link of document.querySelectorAll("nav a[data-needs]")) {
+      link.hidden = !(link.dataset.needs in paths);
+    }
+  } catch { /* The overview says what is wrong. */ }
 }
 
 /** What stands in place of a view that the server refuses. */
@@ -91,5 +108,5 @@ document.getElementById("sign-in").addEventListener("click", () => {
   main.querySelector("input").focus();
 });
 addEventListener("hashchange", () => show());
-objects.announce(document.getElementById("objects"));
+announce();
 show({isFirst: true});

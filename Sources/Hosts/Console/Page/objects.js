@@ -1,15 +1,8 @@
 // The objects of an image, and messages to them: only where a server has one.
 
 import {make, replace, table, size, harmless, notify} from "./dom.js";
-import {json, serves} from "./api.js";
+import {json} from "./api.js";
 import {action, command} from "./parts.js";
-
-/** Shows the way here if the server has an image. */
-export async function announce(link) {
-  try {
-    link.hidden = !await serves("/admin/othismo/objects");
-  } catch { /* The overview says what is wrong. */ }
-}
 
 export async function show({place, signal, query}) {
   const prefix = query.get("prefix") ?? "";

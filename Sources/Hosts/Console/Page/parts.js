@@ -20,7 +20,7 @@ export function command(...request) {
 }
 
 /** A button that sends a request and tells what came of it. */
-export function action(title, method, path, {body, type, confirmation, isDangerous, done} = {}) {
+export function action(title, method, path, {body, type, confirmation, isDangerous, isText, done} = {}) {
   const button = make("button", {type: "button", class: isDangerous ? "danger" : null}, title);
   const line = make("p", {class: "faint", role: "status"});
   button.addEventListener("click", async () => {
@@ -28,8 +28,8 @@ export function action(title, method, path, {body, type, confirmation, isDangero
     button.disabled = true;
     line.textContent = "…";
     try {
-      const answer = await json(method, path, {body, type});
-      line.textContent = answer === null ? "Done." : summary(answer);
+      const answer = await (isText ? text : json)(method, path, {body, type});
+      line.textContent = answer === null ? "Done." : isText ? harmless(answer) : summary(answer);
       await done?.(answer);
     } catch (error) {
       line.textContent = "";
@@ -40,6 +40,12 @@ export function action(title, method, path, {body, type, confirmation, isDangero
   return make("div", {}, button, line, command(method, path, {body, type}));
 }
 
+async function text(method, path, options) {
+  const response = await send(method, path, options);
+  if (!response.ok) throw await failure(response);
+  return response.status === 204 ? "There is nothing." : response.text();
+}
+
 const summary = answer => Object.entries(answer)
   .filter(([, value]) => typeof value !== "object" || (Array.isArray(value) && value.length))
   .map(([name, value]) => `${name.replaceAll("_", " ")}: ${harmless(value)}`).join(", ") || "Done.";
@@ -47,6 +53,19 @@ const summary = answer => Object.entries(answer)
 export const outcome = run => run.state === "running" ? make("span", {}, "running")
   : make("span", {class: run.outcome === "succeeded" || run.outcome === "exited" ? "good" : "bad"},
     harmless(run.reason ?? run.outcome));
+
+/** Updates every two seconds, as long as the view is shown. */
+export function repeat(signal, update) {
+  const again = async () => {
+    if (signal.aborted) return;
+    if (!document.hidden) await update().catch(() => {});
+    if (!signal.aborted) setTimeout(again, 2000);
+  };
+  setTimeout(again, 2000);
+}
+
+/** A label over a field. */
+export const labelled = (title, field) => make("label", {}, make("span", {}, title), field);
 
 /** Runs in a table. */
 export function runTable(caption, runs, isActive) {

@@ -2,17 +2,7 @@
 
 import {make, fill, replace, table, size, seconds, count, harmless} from "./dom.js";
 import {json, serves} from "./api.js";
-import {action, command} from "./parts.js";
-
-/** Updates every two seconds, as long as the view is shown. */
-function repeat(signal, update) {
-  const again = async () => {
-    if (signal.aborted) return;
-    if (!document.hidden) await update().catch(() => {});
-    if (!signal.aborted) setTimeout(again, 2000);
-  };
-  setTimeout(again, 2000);
-}
+import {action, command, repeat} from "./parts.js";
 
 export async function showAll({place, signal}) {
   const list = make("div");

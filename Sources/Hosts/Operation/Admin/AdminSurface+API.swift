@@ -64,6 +64,10 @@ extension AdminSurface {
                 .init("after", .query, .text, "The 'next' of the page before.")
             ).answering(.init(200, "A page.", .json("ModulePage"))),
         APIOperation(
+            .get, "/admin/settings", "settings",
+            "Limits that hold now, and tokens without their secrets.", needs: .admin
+        ).answering(.init(200, "Settings.", .json("Settings"))),
+        APIOperation(
             .post, "/admin/reload", "reload", "Reads the configuration again.", needs: .admin
         ).answering(.init(200, "What was changed.", .init("application/json"))),
         APIOperation(
@@ -109,6 +113,16 @@ extension AdminSurface {
     private static let texts = APISchema.array(text)
 
     private static let schemas: [Document.Member] = [
+        .init(
+            "Settings",
+            APISchema.object([
+                "limits": APISchema.array(
+                    APISchema.object(["name": text, "value": text, "reloadable": boolean])),
+                "tokens": APISchema.array(
+                    APISchema.object([
+                        "name": text, "scopes": texts, "tenant?": text, "rate?": number,
+                    ])),
+            ])),
         .init(
             "Run",
             APISchema.object([

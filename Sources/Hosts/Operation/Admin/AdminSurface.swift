@@ -20,6 +20,7 @@ public enum AdminSurface {
             "profile": runs.profile, "reload": server.reload, "drain": server.drain,
             "undrain": server.undrain, "shutDown": server.shutDown, "backUp": data.backUp,
             "downloadBackup": data.download, "compact": data.compact, "verify": data.verify,
+            "settings": server.settings,
         ]
         let rows = api.operations.compactMap { operation in
             handlers[operation.name].map { RoutedSurface.Row(operation, $0) }

@@ -20,6 +20,8 @@ public struct Administration: Sendable {
     public var listeners: @Sendable () -> [Listener] = { [] }
     /// What other hosts say about themselves in the status.
     public var services: @Sendable () -> [Document.Member] = { [] }
+    /// Limits and tokens: `Configuration.operatorDocument`.
+    public var settings: @Sendable () -> Document = { .object([]) }
     /// Reads the configuration again; nil without one. Returns what was changed, or throws what is
     /// wrong.
     public var reload: (@Sendable (EventLoop) async throws -> Document)?

@@ -26,6 +26,10 @@ struct ServerAdministration: Sendable {
         try await request.response.end()
     }
 
+    @Sendable func settings(_ request: RoutedRequest) async throws {
+        try await request.respond(house.settings())
+    }
+
     private var statusDocument: Document {
         let statistics = house.store.statistics
         let total = house.runs.queue.total
