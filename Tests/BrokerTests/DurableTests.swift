@@ -158,7 +158,7 @@ final class TestFolder: Sendable {
             try await broker.publish(Array("old".utf8), to: .alert, .init(isRetained: true))
         }
         try run(folder, Broker.Options()) { broker, _ in
-            #expect(broker.retained(.alert)?.text == "old")
+            #expect(broker.retained(.alert)?.payload == Array("old".utf8))
             try await broker.publish(Array("new".utf8), to: .alert, .init(isRetained: true))
         }
         try run(folder) { broker, _ in

@@ -116,6 +116,40 @@ public struct EventSink: Sendable {
     }
 }
 
+extension EventSink {
+    /// How often a silent stream looks whether it should end, and after how many silent times it
+    /// sends a comment, so that proxies keep the connection.
+    private static let interval = Duration.milliseconds(250)
+    private static let silence = 60
+
+    /// Sends what comes until there is an end, and ends the response.
+    ///
+    /// - Parameters:
+    ///   - goesOn: asked before each wait, four times a second at least.
+    ///   - next: what comes until a time; nil if nothing does.
+    ///   - send: sends it.
+    public func follow<Batch>(
+        while goesOn: () -> Bool, next: (LoopInstant) async throws -> Batch?,
+        send: (Batch) async throws -> Void
+    ) async throws {
+        var silent = 0
+        while goesOn() {
+            if let batch = try await next(.after(Self.interval)) {
+                silent = 0
+                try await send(batch)
+                continue
+            }
+            if Task.isCancelled { break }
+            silent += 1
+            if silent >= Self.silence {
+                silent = 0
+                try await comment()
+            }
+        }
+        try await response.end()
+    }
+}
+
 extension ServerResponse {
     /// Begins a response of server-sent events. `end()` ends it.
     public func events(_ fields: Fields = Fields()) async throws(HTTPServerError) -> EventSink {

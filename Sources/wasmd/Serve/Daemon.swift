@@ -61,8 +61,8 @@ struct Daemon {
             let operations = try DaemonOperations(settings)
             let listeners = try DaemonListeners(settings)
             return ((log, operations, try DaemonServices(settings, listeners)), listeners)
-        } threads: { opened, listeners in
-            try serve(opened.0, opened.1, opened.2, listeners)
+        } threads: { opened, listeners, applied in
+            try serve(opened.0, opened.1, opened.2, listeners, applied)
         }
     }
 
@@ -84,7 +84,7 @@ struct Daemon {
 
     private func serve(
         _ log: WessLog?, _ operations: DaemonOperations, _ services: DaemonServices,
-        _ listeners: DaemonListeners
+        _ listeners: DaemonListeners, _ sandbox: AppliedSandbox
     ) throws {
         let store = try WasmdStorage.Store(folder: data.bytes)
         defer { store.close() }
@@ -105,7 +105,8 @@ struct Daemon {
         control.follow { operations.follow($0) }
         control.follow { services.follow($0) }
         control.prepare { (settings) throws(Refusal) in try services.prepare(settings) }
-        let shared = try operations.surfaces(executor, store, control, services, at: listeners)
+        let shared = try operations.surfaces(
+            executor, store, control, services, sandbox, at: listeners)
         let group = try LoopGroup(count: settings.common.loops)
         try group.run { loop in
             let signals = try SignalStream(

@@ -1,5 +1,6 @@
 import WasmSystem
 import WasmWASI
+import WasmdDocuments
 
 /// The order in which `wasmd serve` starts: what it needs is opened, then the kernel restricts the
 /// process, then the first thread starts. See `StartOrder`.
@@ -33,9 +34,19 @@ struct ServeSandbox {
     func start<Site, Listeners>(
         opening: () throws -> (Site, Listeners), threads: (Site, Listeners) throws -> Void
     ) throws {
+        try start(opening: opening) { site, listeners, _ in try threads(site, listeners) }
+    }
+
+    /// The same; the second step is told what the kernel enforces.
+    func start<Site, Listeners>(
+        opening: () throws -> (Site, Listeners),
+        threads: (Site, Listeners, AppliedSandbox) throws -> Void
+    ) throws {
         guard let sandbox else {
             let (site, listeners) = try opening()
-            return try threads(site, listeners)
+            let applied = AppliedSandbox(report: nil)
+            ServeMessages.write("sandbox: \(applied)")
+            return try threads(site, listeners, applied)
         }
         do {
             try StartOrder.run(
@@ -46,7 +57,7 @@ struct ServeSandbox {
                 restrictions: { _, _ in confinement() },
                 threads: { opened, _, report in
                     try check(report, sandbox)
-                    try threads(opened.0, opened.1)
+                    try threads(opened.0, opened.1, AppliedSandbox(report: report))
                 })
         } catch let failure as Confinement.Failure {
             throw Refusal(
@@ -56,12 +67,33 @@ struct ServeSandbox {
     }
 
     private func check(_ report: Confinement.Report, _ sandbox: Sandbox) throws(Refusal) {
-        if report.isWhole { return }
+        if report.isWhole { return ServeMessages.write("sandbox: \(report)") }
         guard sandbox != .strict else {
             throw Refusal(
                 file: file, reason: "--sandbox=strict: \(report)",
                 hint: "Leave out 'strict' to serve with what the kernel has.")
         }
         ServeMessages.write("this kernel restricts the server only in part: \(report)")
+    }
+}
+
+/// What the kernel enforces for a process that serves, as `/healthz` and `/admin/status` say it.
+struct AppliedSandbox: Sendable, CustomStringConvertible {
+    /// Nil for `--no-sandbox`.
+    let report: Confinement.Report?
+
+    /// `Landlock 6: files, TCP ports; system calls`, or `off`.
+    var description: String { report.map { "\($0)" } ?? "off" }
+
+    var document: Document {
+        guard let report else { return .object([.init("on", .boolean(false))]) }
+        let landlock = report.landlock
+        return .object([
+            .init("on", .boolean(true)), .init("whole", .boolean(report.isWhole)),
+            .init("landlock", .integer(Int64(landlock.version))),
+            .init("files", .boolean(landlock.files)), .init("ports", .boolean(landlock.ports)),
+            .init("scopes", .boolean(landlock.scopes)),
+            .init("system_calls", .boolean(report.calls)),
+        ])
     }
 }
