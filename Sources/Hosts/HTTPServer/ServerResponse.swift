@@ -107,6 +107,21 @@ public struct EventSink: Sendable {
         try await response.write(bytes)
     }
 
+    /// Bytes of events that are sent at once.
+    private static let pieceSize = 1 << 16
+
+    /// Sends events that are there together, with few writes.
+    public func send(_ events: some Sequence<ServerSentEvent>) async throws {
+        var bytes: [UInt8] = []
+        for event in events {
+            try ServerSentEventWriter.write(event, to: &bytes)
+            guard bytes.count >= Self.pieceSize else { continue }
+            try await response.write(bytes)
+            bytes.removeAll(keepingCapacity: true)
+        }
+        if !bytes.isEmpty { try await response.write(bytes) }
+    }
+
     /// Sends a comment, which keeps the connection alive through proxies, and detects whether the
     /// client is still there.
     public func comment(_ text: [UInt8] = []) async throws {

@@ -166,7 +166,8 @@ final class DaemonOperations: Sendable {
                 + services.apis)
         return Surfaces(
             all: [
-                HealthSurface.make(readiness, metrics, "\(sandbox)") { document }, AdminSurface.make(house),
+                HealthSurface.make(readiness, metrics, "\(sandbox)") { document },
+                AdminSurface.make(house),
                 CodeSurface.make(executor), try ConsoleSurface(),
             ] + services.operatorSurfaces,
             isOnConsole: opened.bound.contains { $0.personality == .console }, sandbox: sandbox)

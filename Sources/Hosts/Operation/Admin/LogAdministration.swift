@@ -39,11 +39,11 @@ struct LogAdministration: Sendable {
                 let lost = JSONWriter.write(.object([.init("lost", .number(batch.lost))]))
                 try await events.send(ServerSentEvent(type: Array("lost".utf8), data: lost))
             }
-            for line in batch.elements where filter.matches(line) {
-                try await events.send(
+            try await events.send(
+                batch.elements.lazy.filter(filter.matches).map { line in
                     ServerSentEvent(
-                        type: Array("line".utf8), data: JSONWriter.write(filter.document(line))))
-            }
+                        type: Array("line".utf8), data: JSONWriter.write(filter.document(line)))
+                })
         }
     }
 }

@@ -93,7 +93,8 @@ public final class SpanExporter: ServingObserver {
         add(
             Span(
                 traceHigh: span.traceHigh, traceLow: span.traceLow, id: span.span,
-                parent: trace?.span, name: "\(request.head.method.name) \(request.purpose.route)", kind: 2,
+                parent: trace?.span, name: "\(request.head.method.name) \(request.purpose.route)",
+                kind: 2,
                 start: request.start, end: request.start &+ request.duration,
                 isError: request.status >= 500 || request.error != nil, attributes: attributes))
     }

@@ -55,7 +55,9 @@ extension SupervisorSurface {
             let entry = supervisor.history[id]
             // Lines of the run are there before its entry is.
             while let batch = source.nextNow() { try await send(batch.elements) }
-            guard let entry else { return supervisor.pending[id] == nil && supervisor.history[id] == nil }
+            guard let entry else {
+                return supervisor.pending[id] == nil && supervisor.history[id] == nil
+            }
             try await events.send("end", entry.document)
             return true
         }
