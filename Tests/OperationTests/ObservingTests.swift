@@ -308,6 +308,24 @@ struct ScrapedMetrics {
         #expect(scraped.samples["wasmd_trace_spans_total{result=\"dropped\"}"] == 2)
     }
 
+    @Test func aSpanBeginsBeforeItsRequestIsAnswered() throws {
+        let url = try #require(URL(Array("http://127.0.0.1:1/v1/traces".utf8)))
+        var options = SpanExporter.Options(url)
+        let starting = SpanExporter(options, version: "1", MetricRegistry())
+        options.startsTraces = false
+        let following = ServingObservers([
+            SpanExporter(options, version: "1", MetricRegistry())
+        ])
+        let trace = TraceParent(traceHigh: 1, traceLow: 2, span: 3, isSampled: true)
+        let quiet = TraceParent(traceHigh: 1, traceLow: 2, span: 3, isSampled: false)
+        let below = try #require(following.span(under: trace))
+        #expect(below.traceHigh == 1 && below.traceLow == 2 && below.span != 3 && below.isSampled)
+        #expect(following.span(under: quiet) == nil && starting.span(under: quiet) == nil)
+        #expect(following.span(under: nil) == nil && starting.span(under: nil) != nil)
+        #expect(Requester(trace: trace).context == trace)
+        #expect(Requester(trace: trace, span: below).context == below)
+    }
+
     @Test func aCollectorThatIsAwayCostsSpansOnly() throws {
         let registry = MetricRegistry()
         let purpose = Purpose("executor", "/", needs: nil)

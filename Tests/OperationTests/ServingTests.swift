@@ -232,6 +232,9 @@ private final class Watcher: ServingObserver {
                     traceHigh: 0x0af7_6519_16cd_43dd, traceLow: 0x8448_eb21_1c80_319c,
                     span: 0xb7ad_6b71_6920_3331, isSampled: true))
         #expect(read("01-\(id)-b7ad6b7169203331-00-more")?.isSampled == false)
+        for text in ["00-\(id)-b7ad6b7169203331-01", "00-\(id)-00ad6b7169203331-00"] {
+            #expect(read(text)?.text == text)
+        }
         for wrong in [
             "", "00-\(id)-b7ad6b7169203331", "00-\(id)-b7ad6b7169203331-01-more",
             "ff-\(id)-b7ad6b7169203331-01", "00-\(id)-0000000000000000-01",

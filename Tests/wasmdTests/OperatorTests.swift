@@ -58,7 +58,8 @@ import WasmdDocuments
     @Test func healthAndMetrics() throws {
         let folder = try TemporaryFolder()
         let server = try server(folder)
-        #expect(try get(server, "/healthz").body == "ok\n")
+        #expect(try get(server, "/healthz").body.hasPrefix("ok\nsandbox: Landlock "))
+        #expect(server.messages.contains("wasmd: sandbox: Landlock "))
         #expect(try get(server, "/healthz", method: "HEAD").status == 200)
         #expect(try get(server, "/healthz", method: "POST").status == 405)
         #expect(try get(server, "/readyz").body == "{\"ready\":true,\"reasons\":[]}\n")

@@ -15,6 +15,10 @@ import WasmdHTTP
 /// Connections are reused. One that the server has closed meanwhile is replaced, if the server
 /// cannot have acted on the request.
 public final class HTTPClient: @unchecked Sendable {
+    /// The field `traceparent` (W3C Trace Context) of requests that a task sends and that have none
+    /// of their own: those that answer a request which belongs to a trace pass it on.
+    @TaskLocal public static var traceParent: String?
+
     /// The destinations that a connection can be used for.
     struct Key: Hashable {
         var isSecure: Bool
@@ -66,6 +70,9 @@ public final class HTTPClient: @unchecked Sendable {
     public func send(_ request: ClientRequest) async throws -> ClientResponse {
         guard loop.isCurrent else { throw HTTPClientError.loop(.wrongLoop) }
         var request = request
+        if let trace = Self.traceParent, !request.fields.contains("traceparent") {
+            try request.fields.append("traceparent", trace)
+        }
         var redirects = 0
         while true {
             try options.check?(request.url)

@@ -107,12 +107,61 @@ public struct EventSink: Sendable {
         try await response.write(bytes)
     }
 
+    /// Bytes of events that are sent at once.
+    private static let pieceSize = 1 << 16
+
+    /// Sends events that are there together, with few writes.
+    public func send(_ events: some Sequence<ServerSentEvent>) async throws {
+        var bytes: [UInt8] = []
+        for event in events {
+            try ServerSentEventWriter.write(event, to: &bytes)
+            guard bytes.count >= Self.pieceSize else { continue }
+            try await response.write(bytes)
+            bytes.removeAll(keepingCapacity: true)
+        }
+        if !bytes.isEmpty { try await response.write(bytes) }
+    }
+
     /// Sends a comment, which keeps the connection alive through proxies, and detects whether the
     /// client is still there.
     public func comment(_ text: [UInt8] = []) async throws {
         var bytes: [UInt8] = []
         ServerSentEventWriter.comment(text, to: &bytes)
         try await response.write(bytes)
+    }
+}
+
+extension EventSink {
+    /// How often a silent stream looks whether it should end, and after how many silent times it
+    /// sends a comment, so that proxies keep the connection.
+    private static let interval = Duration.milliseconds(250)
+    private static let silence = 60
+
+    /// Sends what comes until there is an end, and ends the response.
+    ///
+    /// - Parameters:
+    ///   - goesOn: asked before each wait, four times a second at least.
+    ///   - next: what comes until a time; nil if nothing does.
+    ///   - send: sends it.
+    public func follow<Batch>(
+        while goesOn: () -> Bool, next: (LoopInstant) async throws -> Batch?,
+        send: (Batch) async throws -> Void
+    ) async throws {
+        var silent = 0
+        while goesOn() {
+            if let batch = try await next(.after(Self.interval)) {
+                silent = 0
+                try await send(batch)
+                continue
+            }
+            if Task.isCancelled { break }
+            silent += 1
+            if silent >= Self.silence {
+                silent = 0
+                try await comment()
+            }
+        }
+        try await response.end()
     }
 }
 

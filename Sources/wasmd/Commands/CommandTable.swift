@@ -249,6 +249,9 @@ extension Command {
                 + "blobs at /server/content/HOST. While an image is served, the other verbs go "
                 + "through the server. shell: read verbs, and lines like '/c counter.add.by=2', "
                 + "from a terminal, with completion, or from standard input.",
+            "serve, shell, run, send-message and instantiate-instance run code of the image: before, "
+                + "the kernel restricts the process to the folder of the image and the files that "
+                + "are named (the shell reads all). --no-sandbox lets that be.",
         ],
         examples: [
             ("wasmd othismo new-image app", "makes app.simg"),

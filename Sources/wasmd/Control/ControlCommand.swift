@@ -184,21 +184,22 @@ struct ControlCommand {
         let answer = try client.checked(client.send(.post, "/admin/profile" + query))
         let output = options.output ?? Word("wasmd-\(form)")
         try write(answer.bytes, to: output)
-        let runs = answer.field("wasmd-profiled-runs") ?? "0"
-        let samples = answer.field("wasmd-samples") ?? "0"
+        let runs = Int64(answer.field("wasmd-profiled-runs") ?? "") ?? 0
+        let samples = Int64(answer.field("wasmd-samples") ?? "") ?? 0
         if options.printsJSON {
             console.output.writeLine(
                 JSON.object(
                     ("file", .string(output.text)), ("form", .string(form)),
-                    ("runs", .integer(Int64(runs) ?? 0)),
-                    ("samples", .integer(Int64(samples) ?? 0))
+                    ("runs", .integer(runs)),
+                    ("samples", .integer(samples))
                 ).text)
         } else if output != "-" {
             console.output.writeLine(
-                "\(printable(output.text)): \(samples) samples of \(runs) runs")
-            if runs == "0" {
+                "\(printable(output.text)): \(counted(samples, "sample")) of \(counted(runs, "run"))"
+            )
+            if runs == 0 {
                 console.output.writeLine(
-                    "  Nothing ran in these \(options.seconds) seconds; see 'wasmd ctl runs'.")
+                    "  Nothing ran in \(counted(options.seconds, "second")); see 'wasmd ctl runs'.")
             }
         }
     }

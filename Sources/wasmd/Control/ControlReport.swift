@@ -74,7 +74,22 @@ enum ControlReport {
                 "store \(text(store["folder"])): \(number(store["records"])) records, "
                     + "\(bytes(store["log_bytes"]))\(state)")
         }
+        if let sandbox = answer["sandbox"] {
+            lines.append("sandbox: \(Self.sandbox(sandbox))")
+        }
         return lines
+    }
+
+    /// What the kernel enforces for the server.
+    private static func sandbox(_ state: Document) -> String {
+        guard state["on"] == true else { return "off" }
+        var parts: [String] = []
+        if state["files"] == true { parts.append("files") }
+        if state["ports"] == true { parts.append("TCP ports") }
+        if state["scopes"] == true { parts.append("sockets and signals") }
+        if state["system_calls"] == true { parts.append("system calls") }
+        let words = parts.isEmpty ? "nothing" : parts.joined(separator: ", ")
+        return words + (state["whole"] == true ? "" : " (a part of what was asked for)")
     }
 
     static func reload(_ answer: Document) -> [String] {

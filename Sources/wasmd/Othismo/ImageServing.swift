@@ -35,7 +35,7 @@ struct ImageServing {
         }.start {
             _ = CurrentProcess.raiseDescriptorLimit()
             return (try listeners(count), try ServedImage.socket(of: image, loopCount: count))
-        } threads: { listeners, socket in
+        } threads: { listeners, socket, _ in
             try serve(image, listeners, socket)
         }
     }

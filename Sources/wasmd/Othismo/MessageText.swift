@@ -12,6 +12,20 @@ import WasmdOthismo
 ///
 /// Values are JSON if they can be read as that, otherwise text.
 enum MessageText {
+    /// The files and folders that the words of a message name: templates, and what is copied.
+    static func files(_ words: some Sequence<Word>) -> [Word] {
+        words.compactMap { word in
+            if word.hasPrefix("@") {
+                return word.hasPrefix("@@") ? nil : Word(bytes: word.bytes.dropFirst())
+            }
+            guard let (name, value) = word.split(at: "="),
+                name.text == "cp" || name.hasSuffix(".cp")
+            else { return nil }
+            return Word(self.value(value).stringValue ?? value.text)
+        }
+    }
+
+    /// The members of a message.
     ///
     /// - Parameter blob: reads a blob by its path in the image.
     static func payload(

@@ -53,6 +53,11 @@ struct OthismoCommand {
         default: break
         }
         let session = try ImageFile.session(path, name)
+        if verb.runsInstances, session is LocalSession, let sandbox = options.serving.sandbox {
+            // Which files the lines of a shell name is not known yet.
+            let files = verb == .shell ? [Word("/")] : MessageText.files(words.dropFirst())
+            try sandbox.enter(image: path, name, reading: files, console)
+        }
         if verb == .shell { return try ImageShell(session, options.timeout, console).run() }
         let verbs = ImageVerbs(session, timeout: options.timeout)
         switch verb {

@@ -20,6 +20,14 @@ struct OthismoOptions {
 
         static let words = allCases.map(\.rawValue)
 
+        /// Whether code of the image runs in this process, unless a server has the image.
+        var runsInstances: Bool {
+            switch self {
+            case .instantiateInstance, .sendMessage, .run, .shell, .serve: true
+            default: false
+            }
+        }
+
         /// Names of the words that follow, and whether more may.
         var operands: (names: [String], takesMore: Bool) {
             switch self {
@@ -94,7 +102,9 @@ struct OthismoOptions {
             throw .unexpectedOperand(extra.text, .othismo)
         }
         if verb != .serve {
+            let sandbox = [Option.sandbox.flag, Option.noSandbox.flag]
             for option in ImageServingOptions.options where arguments.has(option) {
+                if verb.runsInstances, sandbox.contains(option.flag) { continue }
                 throw .unexpectedOperand(option.flag, .othismo)
             }
         }

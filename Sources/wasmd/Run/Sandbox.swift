@@ -39,6 +39,33 @@ enum Sandbox: Equatable {
             hint: "Leave out 'strict' to run with what the kernel has.")
     }
 
+    /// Restricts `wasmd othismo`, which has opened an image and runs its instances: it writes the
+    /// folder of the image, whose journal is beside it, and nothing else.
+    func enter(
+        image: [UInt8], _ name: Word, reading files: [Word], _ console: Console
+    ) throws(OthismoFailure) {
+        // One that is not there is told of when it is read.
+        let there = files.filter { (try? Kernel.status($0.cString, followsLink: true)) != nil }
+        let confinement = Confinement.serving(
+            there.map(\.bytes), folders: [(ServedImage.folder(of: image), false)])
+        let report: Confinement.Report
+        do throws(Confinement.Failure) {
+            report = try confinement.enforce()
+        } catch {
+            throw .text(
+                "\(printable(name.text)): cannot be restricted: \(error); --no-sandbox runs without "
+                    + "the kernel's restrictions")
+        }
+        if report.isWhole { return }
+        guard self == .strict else {
+            if !report.isUseful {
+                console.complain("this kernel restricts the process only in part: \(report)")
+            }
+            return
+        }
+        throw .text("\(printable(name.text)): --sandbox=strict: \(report)")
+    }
+
     /// The folders of the program, and what wasmd still writes itself.
     private static func confinement(_ options: RunOptions) -> Confinement {
         var confinement = Confinement()

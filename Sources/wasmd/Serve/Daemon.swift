@@ -68,8 +68,8 @@ struct Daemon {
             return ((log, operations, try DaemonServices(settings, listeners, tls)), listeners)
         } spawner: {
             try tls?.begin()
-        } threads: { opened, listeners in
-            try serve(opened.0, opened.1, opened.2, listeners)
+        } threads: { opened, listeners, applied in
+            try serve(opened.0, opened.1, opened.2, listeners, applied)
         }
     }
 
@@ -91,7 +91,7 @@ struct Daemon {
 
     private func serve(
         _ log: WessLog?, _ operations: DaemonOperations, _ services: DaemonServices,
-        _ listeners: DaemonListeners
+        _ listeners: DaemonListeners, _ sandbox: AppliedSandbox
     ) throws {
         let store = try WasmdStorage.Store(folder: data.bytes)
         defer { store.close() }
@@ -112,7 +112,8 @@ struct Daemon {
         control.follow { operations.follow($0) }
         control.follow { services.follow($0) }
         control.prepare { (settings) throws(Refusal) in try services.prepare(settings) }
-        let shared = try operations.surfaces(executor, store, control, services, at: listeners)
+        let shared = try operations.surfaces(
+            executor, store, control, services, sandbox, at: listeners)
         let group = try LoopGroup(count: settings.common.loops)
         try group.run { loop in
             let signals = try SignalStream(

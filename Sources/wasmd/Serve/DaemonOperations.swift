@@ -107,6 +107,7 @@ final class DaemonOperations: Sendable {
         let all: [any Surface]
         /// Whether a listener of the console has them; else those of the executor do.
         let isOnConsole: Bool
+        fileprivate let sandbox: AppliedSandbox
 
         private func has(_ personality: DaemonSettings.Personality) -> Bool {
             personality == (isOnConsole ? .console : .executor)
@@ -119,7 +120,7 @@ final class DaemonOperations: Sendable {
         func fixedAnswers(
             of personality: DaemonSettings.Personality
         ) throws -> HTTPServer.FixedAnswers? {
-            has(personality) ? try HealthSurface.fixedAnswers() : nil
+            has(personality) ? try HealthSurface.fixedAnswers("\(sandbox)") : nil
         }
     }
 
@@ -128,7 +129,7 @@ final class DaemonOperations: Sendable {
     ///
     func surfaces(
         _ executor: Executor, _ store: WasmdStorage.Store, _ control: DaemonControl,
-        _ services: OpenServices, at opened: DaemonListeners
+        _ services: OpenServices, _ sandbox: AppliedSandbox, at opened: DaemonListeners
     ) throws -> Surfaces {
         runs.watch(executor.runs)
         runs.watch(executor.cache)
@@ -158,7 +159,7 @@ final class DaemonOperations: Sendable {
             }
         }
         house.settings = { control.settings.common.operatorDocument }
-        house.services = { services.status }
+        house.services = { [.init("sandbox", sandbox.document)] + services.status }
         house.shutDown = { [shutDowns] in shutDowns.append(()) }
         let document = OpenAPIDocument.make(
             title: "wasmd", version: Version.number,
@@ -166,10 +167,11 @@ final class DaemonOperations: Sendable {
                 + services.apis)
         return Surfaces(
             all: [
-                HealthSurface.make(readiness, metrics) { document }, AdminSurface.make(house),
+                HealthSurface.make(readiness, metrics, "\(sandbox)") { document },
+                AdminSurface.make(house),
                 CodeSurface.make(executor), try ConsoleSurface(),
             ] + services.operatorSurfaces,
-            isOnConsole: opened.bound.contains { $0.personality == .console })
+            isOnConsole: opened.bound.contains { $0.personality == .console }, sandbox: sandbox)
     }
 
     private var listeners: [Administration.Listener] {

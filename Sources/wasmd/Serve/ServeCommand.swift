@@ -22,7 +22,7 @@ struct ServeCommand {
         do {
             try ServeSandbox(options).start {
                 (try Site(options), try listeners())
-            } threads: { site, listeners in
+            } threads: { site, listeners, _ in
                 try serve(site, listeners)
             }
             return ExitCode.success

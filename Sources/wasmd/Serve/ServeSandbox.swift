@@ -1,5 +1,6 @@
 import WasmSystem
 import WasmWASI
+import WasmdDocuments
 
 /// The order in which `wasmd serve` starts: what it needs is opened, then the kernel restricts the
 /// process, then the first thread starts. See `StartOrder`.
@@ -33,14 +34,16 @@ struct ServeSandbox {
     ///
     /// - Parameters:
     ///   - spawner: starts the process that executes programs, if one is needed.
-    ///   - report: is told what the kernel enforces.
+    ///   - threads: is told what the kernel enforces.
     func start<Site, Listeners>(
         opening: () throws -> (Site, Listeners), spawner: () throws -> Void = {},
-        report: (Confinement.Report) -> Void = { _ in }, threads: (Site, Listeners) throws -> Void
+        threads: (Site, Listeners, AppliedSandbox) throws -> Void
     ) throws {
         guard let sandbox else {
             let (site, listeners) = try opening()
-            return try threads(site, listeners)
+            let applied = AppliedSandbox(report: nil)
+            ServeMessages.write("sandbox: \(applied)")
+            return try threads(site, listeners, applied)
         }
         do {
             try StartOrder.run(
@@ -48,10 +51,9 @@ struct ServeSandbox {
                 opening: { _ in try opening() },
                 spawner: { _ in try spawner() },
                 restrictions: { _, _ in confinement() },
-                threads: { opened, _, enforced in
-                    try check(enforced, sandbox)
-                    report(enforced)
-                    try threads(opened.0, opened.1)
+                threads: { opened, _, report in
+                    try check(report, sandbox)
+                    try threads(opened.0, opened.1, AppliedSandbox(report: report))
                 })
         } catch let failure as Confinement.Failure {
             throw Refusal(
@@ -61,12 +63,33 @@ struct ServeSandbox {
     }
 
     private func check(_ report: Confinement.Report, _ sandbox: Sandbox) throws(Refusal) {
-        if report.isWhole { return }
+        if report.isWhole { return ServeMessages.write("sandbox: \(report)") }
         guard sandbox != .strict else {
             throw Refusal(
                 file: file, reason: "--sandbox=strict: \(report)",
                 hint: "Leave out 'strict' to serve with what the kernel has.")
         }
         ServeMessages.write("this kernel restricts the server only in part: \(report)")
+    }
+}
+
+/// What the kernel enforces for a process that serves, as `/healthz` and `/admin/status` say it.
+struct AppliedSandbox: Sendable, CustomStringConvertible {
+    /// Nil for `--no-sandbox`.
+    let report: Confinement.Report?
+
+    /// `Landlock 6: files, TCP ports; system calls`, or `off`.
+    var description: String { report.map { "\($0)" } ?? "off" }
+
+    var document: Document {
+        guard let report else { return .object([.init("on", .boolean(false))]) }
+        let landlock = report.landlock
+        return .object([
+            .init("on", .boolean(true)), .init("whole", .boolean(report.isWhole)),
+            .init("landlock", .integer(Int64(landlock.version))),
+            .init("files", .boolean(landlock.files)), .init("ports", .boolean(landlock.ports)),
+            .init("scopes", .boolean(landlock.scopes)),
+            .init("system_calls", .boolean(report.calls)),
+        ])
     }
 }

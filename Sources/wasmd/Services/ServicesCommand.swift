@@ -25,7 +25,6 @@ struct ServicesCommand {
             // The folder of each module, which it may write.
             let folders = Set(places.values.map(\.folder))
             var status = ExitCode.success
-            var enforced: Confinement.Report?
             try ServeSandbox(settings.sandbox, file: "services") {
                 // The gateway connects to any port; the host to that of the server.
                 .serving([], folders: folders.map { ($0, false) }, connects: true)
@@ -33,10 +32,8 @@ struct ServicesCommand {
                 ((), try ServicesServer(settings, places, try listen(), tls))
             } spawner: {
                 try tls.begin()
-            } report: {
-                enforced = $0
-            } threads: { _, server in
-                status = try server.run(enforced)
+            } threads: { _, server, _ in
+                status = try server.run()
             }
             return status
         } catch let refusal as Refusal {

@@ -63,12 +63,9 @@ struct ServicesServer {
         }
     }
 
-    /// - Parameter report: what the kernel enforces; nil without restrictions.
-    func run(_ report: Confinement.Report?) throws -> Int32 {
+    func run() throws -> Int32 {
         lines.start()
         defer { lines.finish() }
-        ServeMessages.write(
-            "restricted by the kernel: \(report.map { "\($0)" } ?? "no, by --no-sandbox")")
         let (broker, host) = (broker, host(broker))
         let definitions = Module.allCases.filter { places[$0] != nil }.map(definition)
         let wire = broker.map { WireServer($0) }

@@ -48,7 +48,7 @@ struct TransportCommand {
             settings.sandbox, file: "watm \(settings.verb.rawValue)", confinement: confinement
         ).start {
             ((), try TransportServer.listen(settings, role, texts.listener))
-        } threads: { _, sockets in
+        } threads: { _, sockets, _ in
             let content = try files.content(of: texts)
             try check(content, role)
             code = try TransportServer(settings, role, files, content, lines, sockets).run()

@@ -10,10 +10,6 @@ struct TopicAdministration: Sendable {
     let broker: Broker
     let isStopping: @Sendable () -> Bool
 
-    /// How often a stream of events is asked whether it should end, and after how many silent
-    /// intervals it sends a comment, so that proxies keep the connection.
-    private static let interval = Duration.milliseconds(250)
-    private static let silence = 60
     /// Messages that wait for one stream; then the oldest are dropped.
     private static let followLimit = 10_000
 
@@ -143,19 +139,9 @@ struct TopicAdministration: Sendable {
         }
         defer { subscription.cancel() }
         let events = try await request.response.events()
-        var silent = 0
-        while !isStopping() {
-            let delivery = try await next(subscription, request.loop)
-            guard let delivery else {
-                if Task.isCancelled { break }
-                silent += 1
-                if silent >= Self.silence {
-                    silent = 0
-                    try await events.comment()
-                }
-                continue
-            }
-            silent = 0
+        try await events.follow(while: { !isStopping() }) { end in
+            try await next(subscription, until: end, request.loop)
+        } send: { delivery in
             if delivery.lost > 0 {
                 let lost = JSONWriter.write(.object([.init("lost", .count(delivery.lost))]))
                 try await events.send(ServerSentEvent(type: Array("lost".utf8), data: lost))
@@ -164,15 +150,14 @@ struct TopicAdministration: Sendable {
             try await events.send(
                 ServerSentEvent(data: JSONWriter.write(Self.document(delivery))))
         }
-        try await request.response.end()
     }
 
     /// The next message; nil if there is none for a while, or no more.
     private func next(
-        _ subscription: Subscription, _ loop: EventLoop
+        _ subscription: Subscription, until end: LoopInstant, _ loop: EventLoop
     ) async throws -> Delivery? {
         if let delivery = try subscription.nextNow() { return delivery }
-        return try await loop.withDeadline(.after(Self.interval)) {
+        return try await loop.withDeadline(end) {
             do throws(BrokerError) { return try await subscription.next() } catch {
                 if error == .cancelled { return nil }
                 throw error

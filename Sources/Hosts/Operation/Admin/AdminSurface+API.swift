@@ -188,6 +188,7 @@ extension AdminSurface {
                 "store": APISchema.type("object"), "orchestrator?": APISchema.type("object"),
                 "transports?": APISchema.array(APISchema.type("object")),
                 "broker?": APISchema.type("object"),
+                "sandbox?": APISchema.type("object", "What the kernel enforces for the process."),
             ])),
     ]
 }

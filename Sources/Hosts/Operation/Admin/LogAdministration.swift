@@ -10,11 +10,6 @@ struct LogAdministration: Sendable {
 
     init(_ house: Administration) { self.house = house }
 
-    /// How often a stream is asked whether it should end.
-    private static let interval = Duration.milliseconds(250)
-    /// Silent intervals after which a comment is sent, so that proxies keep the connection.
-    private static let silence = 60
-
     @Sendable func answer(_ request: RoutedRequest) async throws {
         let recent = try request.number("recent", in: 0...10_000) ?? 100
         var wanted: RunID?
@@ -37,32 +32,19 @@ struct LogAdministration: Sendable {
     ) async throws {
         let events = try await request.response.events()
         let source = FeedReader(house.runs.log.subscribe(recent: recent))
-        var silent = 0
-        while !house.readiness.has(.stopping) {
-            let loop = request.loop
-            let batch: FeedSubscription<LogLine>.Batch? = try await source.next(
-                until: .after(Self.interval), on: loop)
-            guard let batch else {
-                if Task.isCancelled { break }
-                silent += 1
-                if silent >= Self.silence {
-                    silent = 0
-                    try await events.comment()
-                }
-                continue
-            }
-            silent = 0
+        try await events.follow(while: { !house.readiness.has(.stopping) }) { end in
+            try await source.next(until: end, on: request.loop)
+        } send: { batch in
             if batch.lost > 0 {
                 let lost = JSONWriter.write(.object([.init("lost", .number(batch.lost))]))
                 try await events.send(ServerSentEvent(type: Array("lost".utf8), data: lost))
             }
-            for line in batch.elements where filter.matches(line) {
-                try await events.send(
+            try await events.send(
+                batch.elements.lazy.filter(filter.matches).map { line in
                     ServerSentEvent(
-                        type: Array("line".utf8), data: JSONWriter.write(filter.document(line))))
-            }
+                        type: Array("line".utf8), data: JSONWriter.write(filter.document(line)))
+                })
         }
-        try await request.response.end()
     }
 }
 

@@ -5,12 +5,14 @@ import WasmdHTTPServer
 /// `/healthz`, `/readyz`, `/metrics` and `/openapi.json`.
 public enum HealthSurface {
     /// - Parameters:
+    ///   - sandbox: what the kernel enforces for the process.
     ///   - document: the OpenAPI document of the listener's interface.
     public static func make(
-        _ readiness: Readiness, _ metrics: MetricRegistry,
+        _ readiness: Readiness, _ metrics: MetricRegistry, _ sandbox: String,
         document: @escaping @Sendable () -> Document
     ) -> RoutedSurface {
-        RoutedSurface(
+        let healthy = healthy(sandbox)
+        return RoutedSurface(
             "operation",
             [
                 .init(table[0]) { try await $0.response.respond(.ok, healthy) },
@@ -32,15 +34,17 @@ public enum HealthSurface {
             ])
     }
 
-    private static let healthy = "ok\n"
+    private static func healthy(_ sandbox: String) -> String { "ok\nsandbox: \(sandbox)\n" }
 
     /// The answer to `GET /healthz`, for `HTTPServer`: it is made once, so that being asked every
     /// second by everybody costs nothing. It is neither counted nor logged.
-    public static func fixedAnswers() throws(WritingFault) -> HTTPServer.FixedAnswers {
+    public static func fixedAnswers(
+        _ sandbox: String
+    ) throws(WritingFault) -> HTTPServer.FixedAnswers {
         var head = ResponseHead(.ok)
         try head.fields.append("Content-Type", "text/plain; charset=utf-8")
         try head.fields.append("Cache-Control", "no-store")
-        let answer = try FixedAnswer(head, body: Array(healthy.utf8))
+        let answer = try FixedAnswer(head, body: Array(healthy(sandbox).utf8))
         return { head in
             guard head.method == .get || head.method == .head else { return nil }
             return head.target.path.elementsEqual("/healthz".utf8) ? answer : nil
@@ -62,7 +66,10 @@ public enum HealthSurface {
 
     private static let table: [APIOperation] = [
         APIOperation(.get, "/healthz", "health", "Whether the process works.", needs: nil)
-            .answering(.init(200, "It does.", .init("text/plain", APISchema.type("string")))),
+            .answering(
+                .init(
+                    200, "It does: 'ok', and a line with what the kernel enforces for the process.",
+                    .init("text/plain", APISchema.type("string")))),
         APIOperation(
             .get, "/readyz", "readiness",
             "Whether the server wants requests: not while it starts, drains or stops, or while its "

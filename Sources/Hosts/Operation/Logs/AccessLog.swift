@@ -74,7 +74,7 @@ public final class AccessLog: ServingObserver {
         if let tenant = requester.tenant { line.add("tenant", text: tenant.name) }
         line.add("request", text: requester.request.description)
         if let run = request.run { line.add("run", text: run.description) }
-        if let trace = requester.trace { line.add("trace", text: trace.forRun.description) }
+        if let trace = requester.context { line.add("trace", text: trace.forRun.description) }
         if let error = request.error {
             line.add("error", bytes: "\(error)".utf8.prefix(Self.longestPath))
         }
@@ -175,5 +175,12 @@ public struct ServingObservers: ServingObserver {
     public func ended(_ request: borrowing ServedRequest) {
         let request = copy request
         for observer in observers { observer.ended(request) }
+    }
+
+    public func span(under parent: TraceParent?) -> TraceParent? {
+        for observer in observers {
+            if let span = observer.span(under: parent) { return span }
+        }
+        return nil
     }
 }

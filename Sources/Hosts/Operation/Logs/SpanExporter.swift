@@ -67,9 +67,18 @@ public final class SpanExporter: ServingObserver {
 
     public func began(_ purpose: Purpose) {}
 
+    public func span(under parent: TraceParent?) -> TraceParent? {
+        guard parent?.isSampled ?? options.startsTraces else { return nil }
+        return TraceParent(
+            traceHigh: parent?.traceHigh ?? .random(in: 1...UInt64.max),
+            traceLow: parent?.traceLow ?? .random(in: 1...UInt64.max),
+            span: .random(in: 1...UInt64.max), isSampled: true)
+    }
+
     public func ended(_ request: borrowing ServedRequest) {
         let trace = request.requester.trace
-        guard trace?.isSampled ?? options.startsTraces else { return }
+        // A request that was refused before it began to be answered has none yet.
+        guard let span = request.requester.span ?? span(under: trace) else { return }
         var attributes: [Document.Member] = [
             .init("http.request.method", .string(request.head.method.name)),
             .init("http.route", .string(request.purpose.route)),
@@ -83,10 +92,9 @@ public final class SpanExporter: ServingObserver {
         }
         add(
             Span(
-                traceHigh: trace?.traceHigh ?? .random(in: 1...UInt64.max),
-                traceLow: trace?.traceLow ?? .random(in: 1...UInt64.max),
-                id: .random(in: 1...UInt64.max), parent: trace?.span,
-                name: "\(request.head.method.name) \(request.purpose.route)", kind: 2,
+                traceHigh: span.traceHigh, traceLow: span.traceLow, id: span.span,
+                parent: trace?.span, name: "\(request.head.method.name) \(request.purpose.route)",
+                kind: 2,
                 start: request.start, end: request.start &+ request.duration,
                 isError: request.status >= 500 || request.error != nil, attributes: attributes))
     }

@@ -43,17 +43,23 @@ public struct Requester: Sendable {
     public let request: RequestID
     /// The trace that the request belongs to, if it says so.
     public let trace: TraceParent?
+    /// The span of the request itself, which what it causes belongs to; nil if it is not recorded.
+    public let span: TraceParent?
 
     public init(
         account: Account = .everybody, peer: SystemAddress? = nil, forwarding: Forwarding? = nil,
-        request: RequestID = RequestID(0), trace: TraceParent? = nil
+        request: RequestID = RequestID(0), trace: TraceParent? = nil, span: TraceParent? = nil
     ) {
         self.account = account
         self.peer = peer
         self.forwarding = forwarding
         self.request = request
         self.trace = trace
+        self.span = span
     }
+
+    /// What runs and requests to others belong to: the request's own span, or that of its sender.
+    public var context: TraceParent? { span ?? trace }
 
     /// The client's address: what a trusted proxy says, or the peer's. Nil for unix sockets.
     public var address: IPAddress? { forwarding?.client ?? peer.flatMap(IPAddress.init) }
@@ -86,6 +92,12 @@ public struct TraceParent: Hashable, Sendable {
         self.traceLow = traceLow
         self.span = span
         self.isSampled = isSampled
+    }
+
+    /// The value of the field.
+    public var text: String {
+        "00-\(RunTrace.digits(traceHigh))\(RunTrace.digits(traceLow))-\(RunTrace.digits(span))"
+            + (isSampled ? "-01" : "-00")
     }
 
     /// For the record of a run that the request asks for.

@@ -78,6 +78,15 @@ public protocol ServingObserver: Sendable {
     /// A request begins. `ended` follows for each.
     func began(_ purpose: Purpose)
     func ended(_ request: borrowing ServedRequest)
+
+    /// A new span for a request, if it will be recorded.
+    ///
+    /// - Parameter parent: what the request says it belongs to.
+    func span(under parent: TraceParent?) -> TraceParent?
+}
+
+extension ServingObserver {
+    public func span(under parent: TraceParent?) -> TraceParent? { nil }
 }
 
 /// A request that was answered.

@@ -3,6 +3,7 @@ import WasmSystem
 import WasmdEventLoop
 import WasmdGuests
 import WasmdHTTP
+import WasmdHTTPClient
 import WasmdHTTPServer
 
 /// Stands between a server and its surfaces: finds the surface of a request and who sends it,
@@ -100,9 +101,16 @@ public final class SurfaceListener: Sendable {
         }
         let requester = Requester(
             account: account, peer: request.peer, forwarding: forwarding, request: id,
-            trace: trace)
+            trace: trace, span: observer?.span(under: trace))
         do {
-            try await surface?.answer(request, response, for: requester)
+            if let context = requester.context {
+                // Requests to others that are caused by this one say so.
+                try await HTTPClient.$traceParent.withValue(context.text) {
+                    try await surface?.answer(request, response, for: requester)
+                }
+            } else {
+                try await surface?.answer(request, response, for: requester)
+            }
         } catch {
             guard observer != nil else { throw error }
             throw ServingFailure(error: error, requester: requester)

@@ -55,6 +55,7 @@ extension Supervisor {
         request.function = name
         request.limits = limits(of: call)
         request.caller = call.caller
+        request.trace = call.trace
         request.account = call.account
         request.logsErrors = false
         let context = SkillContext(skills, module.streams, tools.client)

@@ -24,6 +24,8 @@ struct RunCall: Sendable {
     /// Limits that the request asks for: they only lower those of the device.
     var time: Duration?
     var fuel: UInt64?
+    /// The trace that the request belongs to.
+    var trace: RunTrace?
 
     /// Nil if the deployment does not have the function. An older node has no endpoints: then each
     /// export has one that returns an integer.

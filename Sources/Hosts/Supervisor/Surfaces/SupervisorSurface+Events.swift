@@ -13,11 +13,6 @@ import WasmdHTTPServer
 /// | `line` | `{"loglevel", "message", "request_id"}`: what the module has printed |
 /// | `end` | the entry of the history |
 extension SupervisorSurface {
-    /// How often a silent stream looks whether it should end, and after how many silent times it
-    /// sends a comment, so that proxies keep the connection.
-    private static let interval = Duration.milliseconds(250)
-    private static let silence = 60
-
     /// Whether the client accepts events.
     static func wantsEvents(_ request: ServerRequest) -> Bool {
         guard request.method != .head, let accepted = request.fields.first("accept") else {
@@ -55,47 +50,34 @@ extension SupervisorSurface {
                 try await events.send("line", Self.lineDocument(line))
             }
         }
-        var silent = 0
-        while !supervisor.isStopping {
+        // What is there already comes before a wait; the stream ends after the entry.
+        func isOver() async throws -> Bool {
             let entry = supervisor.history[id]
             // Lines of the run are there before its entry is.
             while let batch = source.nextNow() { try await send(batch.elements) }
-            if let entry {
-                try await events.send("end", entry.document)
-                break
+            guard let entry else {
+                return supervisor.pending[id] == nil && supervisor.history[id] == nil
             }
-            guard supervisor.pending[id] != nil || supervisor.history[id] != nil else { break }
-            if let batch = try await source.next(until: .after(Self.interval), on: loop) {
-                silent = 0
-                try await send(batch.elements)
-                continue
-            }
-            if Task.isCancelled { break }
-            silent += 1
-            if silent >= Self.silence {
-                silent = 0
-                try await events.comment()
-            }
+            try await events.send("end", entry.document)
+            return true
         }
-        try await response.end()
+        var goesOn = try await !isOver()
+        try await events.follow(while: { goesOn && !supervisor.isStopping }) { end in
+            let batch = try await source.next(until: end, on: loop)
+            if let batch { try await send(batch.elements) }
+            goesOn = try await !isOver()
+            return batch
+        } send: { _ in
+        }
     }
 
     /// The lines and ends of all runs, until the client goes.
     func allEvents(_ response: ServerResponse, _ loop: EventLoop) async throws {
         let source = FeedReader(supervisor.lines.subscribe())
         let events = try await response.events()
-        var silent = 0
-        while !supervisor.isStopping {
-            guard let batch = try await source.next(until: .after(Self.interval), on: loop) else {
-                if Task.isCancelled { break }
-                silent += 1
-                if silent >= Self.silence {
-                    silent = 0
-                    try await events.comment()
-                }
-                continue
-            }
-            silent = 0
+        try await events.follow(while: { !supervisor.isStopping }) { end in
+            try await source.next(until: end, on: loop)
+        } send: { batch in
             if batch.lost > 0 {
                 try await events.send(
                     "lost", .object([.init("lines", .integer(Int64(clamping: batch.lost)))]))
@@ -109,7 +91,6 @@ extension SupervisorSurface {
                 }
             }
         }
-        try await response.end()
     }
 
     private static func lineDocument(_ line: ModuleLine) -> Document {
