@@ -34,6 +34,7 @@ import WasmdStorage
                 case .started: "started"
                 case .ready: "ready"
                 case .ended: "ended"
+                case .requestFailed(let text): text
                 case .failed(let reason, let pause):
                     "failed\(pause == nil ? " for good" : ""): \(reason)"
                 }

@@ -399,6 +399,9 @@ import Testing
             wait(lambda: 'probe  ended' in control('list'), 'the probe')
             said = '\\n'.join(l.split(' ', 1)[-1] for l in control('logs', 'probe').splitlines())
             print(results(said) == results(first.stdout))
+            print('request to 127.0.0.1:WRONG failed: the server\'s certificate is refused: '
+                in named(control('logs', 'probe')))
+            print('probe: request to 127.0.0.1:WRONG failed: ' in named(text('err')))
             end(process)
             # The gateway of the three modules.
             root, messages = solution(plain), free()
@@ -430,6 +433,8 @@ import Testing
                 get=11 status=0 handle=99
                 1 True
                 False
+                True
+                True
                 True
                 status 0
                 POST True

@@ -4,13 +4,16 @@ import WasmdBroker
 import WasmdDocuments
 import WasmdEventLoop
 import WasmdHTTP
+import WasmdHTTPClient
 import WasmdOperation
 
 /// `[broker.bridges.NAME]`: a broker of MQTT that messages go to and come from.
 struct BridgeSection: Sendable, Equatable {
     let name: String
-    var host = ""
+    var host = Authority.Host.name([])
     var port: UInt16 = 1883
+    /// Whether it is `mqtts`: MQTT over TLS.
+    var isSecure = false
     var user: String?
     var password: String?
     /// A file with the password, whose last line end does not count.
@@ -34,19 +37,19 @@ struct BridgeSection: Sendable, Equatable {
     init(_ name: String, _ table: SettingsTable) {
         self.name = name
         client = "wasmd-" + name
-        let url = table.text("url", expected: "mqtt://HOST or mqtt://HOST:PORT") { text -> URL? in
-            guard let url = URL(Array(text.utf8)), url.scheme == Array("mqtt".utf8),
+        let url = table.text("url", expected: "mqtt://HOST or mqtts://HOST, with :PORT if needed") {
+            text -> URL? in
+            guard let url = URL(Array(text.utf8)),
+                url.scheme == Array("mqtt".utf8) || url.scheme == Array("mqtts".utf8),
                 url.userInformation == nil, url.path == Array("/".utf8), url.query == nil
             else { return nil }
             return url
         }
         if !table.has("url") { table.complain("url", "is missing") }
         if let url {
-            switch url.authority.host {
-            case .name(let bytes): host = String(decoding: bytes, as: UTF8.self)
-            case .address(let address): host = String(decoding: address.bytes, as: UTF8.self)
-            }
-            port = url.authority.port ?? 1883
+            host = url.authority.host
+            isSecure = url.scheme == Array("mqtts".utf8)
+            port = url.authority.port ?? (isSecure ? 8883 : 1883)
         }
         user = table.text("user", expected: "a name", Self.short)
         password = table.text("password", expected: "a text", Self.short)
@@ -119,16 +122,31 @@ struct BridgeSection: Sendable, Equatable {
         }
     }
 
+    private static func text(_ host: Authority.Host) -> String {
+        switch host {
+        case .name(let bytes): String(decoding: bytes, as: UTF8.self)
+        case .address(let address): String(decoding: address.bytes, as: UTF8.self)
+        }
+    }
+
     /// What a bridge needs, read before the process restricts itself.
     ///
+    /// - Parameter tls: of this bridge alone, whose connections then wait for nobody else's.
     /// - Throws: `Refusal` if the file with the password cannot be read.
-    func options(_ resolver: Resolver) throws(Refusal) -> MQTTBridgeOptions {
-        let (host, port) = (host, port)
+    func options(_ resolver: Resolver, _ tls: TLSProgram?) throws(Refusal) -> MQTTBridgeOptions {
+        let (host, port, isSecure) = (host, port, isSecure)
         var options = MQTTBridgeOptions(name: name, client: Array(client.utf8)) {
             loop, deadline in
-            try await ByteStream.connect(
+            guard isSecure else {
+                return try await ByteStream.connect(
+                    to: Self.text(host), port: port, resolver: resolver, on: loop,
+                    deadline: deadline)
+            }
+            guard let tls else { throw LoopError.system(.perm) }
+            return try await tls.connect(
                 to: host, port: port, resolver: resolver, on: loop, deadline: deadline)
         }
+        if isSecure { options.leaveTime = .seconds(2) }
         options.user = user.map { Array($0.utf8) }
         options.password = password.map { Array($0.utf8) }
         if let passwordFile {

@@ -15,13 +15,16 @@ struct BrokerService: DaemonService {
     private let section: BrokerSection
     private let bridges: [MQTTBridgeOptions]
 
+    /// - Parameter tls: for bridges with `mqtts`.
     /// - Throws: `Refusal` if a file with a password cannot be read.
-    init(_ settings: DaemonSettings) throws(Refusal) {
+    init(_ settings: DaemonSettings, _ tls: TLSHelper?) throws(Refusal) {
         section = settings.broker
         var bridges: [MQTTBridgeOptions] = []
         if !section.bridges.isEmpty {
             let resolver = Resolver.ofSystem()
-            for bridge in section.bridges { bridges.append(try bridge.options(resolver)) }
+            for bridge in section.bridges {
+                bridges.append(try bridge.options(resolver, tls?.program()))
+            }
         }
         self.bridges = bridges
     }
@@ -40,8 +43,24 @@ struct BrokerService: DaemonService {
 /// Tasks that are cancelled when the server ends.
 private final class EndlessTasks: Sendable {
     private let tasks = Mutex<[LoopTask<Void>]>([])
+    private let running = Mutex(0)
 
-    func add(_ task: LoopTask<Void>) { tasks.withLock { $0.append(task) } }
+    /// Runs a task on a loop.
+    func start(on loop: EventLoop, _ body: @escaping @Sendable () async -> Void) {
+        running.withLock { $0 += 1 }
+        let task = loop.spawn {
+            await body()
+            self.running.withLock { $0 -= 1 }
+        }
+        tasks.withLock { $0.append(task) }
+    }
+
+    /// Waits until all have ended, or a time is over.
+    func ended(until deadline: LoopInstant, on loop: EventLoop) async {
+        while running.withLock({ $0 }) > 0, .now < deadline {
+            guard (try? await loop.sleep(for: .milliseconds(5))) != nil else { return }
+        }
+    }
 
     func cancel() {
         let all = tasks.withLock { tasks in
@@ -99,7 +118,7 @@ private struct OpenBroker: OpenService {
 
     func start(on loop: EventLoop) {
         broker.start(on: loop)
-        for bridge in bridges { tasks.add(loop.spawn { await bridge.run(on: loop) }) }
+        for bridge in bridges { tasks.start(on: loop) { await bridge.run(on: loop) } }
     }
 
     func stop(on loop: EventLoop) async {
@@ -108,6 +127,8 @@ private struct OpenBroker: OpenService {
     }
 
     func finish(on loop: EventLoop) async {
+        // Bridges take leave of their servers, which would otherwise publish their wills.
+        await tasks.ended(until: .after(.seconds(3)), on: loop)
         // A failure was reported to those whose messages are lost.
         try? await broker.flush()
     }

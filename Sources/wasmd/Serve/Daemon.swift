@@ -45,9 +45,10 @@ struct Daemon {
             case .on: .asFarAsPossible
             case .strict: .strict
             }
-        // Only requests of services need it.
+        // Only requests of services and bridges need it.
         let tls =
             settings.services.contains { !$0.allowedHosts.isEmpty }
+                || settings.broker.bridges.contains(where: \.isSecure)
             ? try TLSHelper(isRestricted: sandbox != nil) : nil
         try ServeSandbox(sandbox, file: data.text) {
             var confinement = Confinement.serving(

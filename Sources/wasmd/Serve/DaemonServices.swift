@@ -90,13 +90,13 @@ struct DaemonServices: Sendable {
     private let all: [any DaemonService]
     private let discovery: DiscoveryService?
 
-    /// - Parameter tls: for requests to `https`; nil if no service may send requests.
+    /// - Parameter tls: for `https` and `mqtts`; nil if nothing may use them.
     /// - Throws: `Refusal`
     init(
         _ settings: DaemonSettings, _ listeners: DaemonListeners, _ tls: TLSHelper?
     ) throws {
         // The broker first: others may publish as soon as they start.
-        var all: [any DaemonService] = [try BrokerService(settings)]
+        var all: [any DaemonService] = [try BrokerService(settings, tls)]
         if let service = try OrchestratorService(settings, listeners) { all.append(service) }
         if let service = try SupervisorService(settings, listeners) { all.append(service) }
         if let service = try TransportsService(settings) { all.append(service) }

@@ -151,6 +151,7 @@ enum ServiceMessages {
     static func report(_ name: String, _ event: ServiceEvent) {
         switch event {
         case .started, .ready: break
+        case .requestFailed(let text): ServeMessages.write("\(name): \(printable(text))")
         case .ended: ServeMessages.write("\(name): ended")
         case .failed(let reason, let pause?):
             ServeMessages.write(

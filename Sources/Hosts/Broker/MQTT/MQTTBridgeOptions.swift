@@ -64,6 +64,10 @@ public struct MQTTBridgeOptions: Sendable {
     /// Before another attempt to connect: grows from the first to the second.
     public var pause = Duration.seconds(1)
     public var longestPause = Duration.seconds(60)
+    /// How long the server has to close the connection after it was told that the client leaves.
+    /// With 0 it is closed at once, which is enough if the kernel delivers the last bytes, and not if
+    /// they pass a process that ends with the connection.
+    public var leaveTime = Duration.zero
 
     public init(
         name: String, client: [UInt8],

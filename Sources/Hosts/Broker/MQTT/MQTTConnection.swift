@@ -17,6 +17,8 @@ final class MQTTConnection: @unchecked Sendable {
     private var received: Set<UInt16> = []
     private var decoder: MQTTDecoder
     private var problem: (any Error)?
+    private var isWriting = false
+    private var hasLeft = false
 
     private var options: MQTTBridgeOptions { bridge.options }
     private var loop: EventLoop { stream.loop }
@@ -51,11 +53,16 @@ final class MQTTConnection: @unchecked Sendable {
             // The server is told: it publishes no will then.
             self.loop.onLoop { self.leave() }
         }
-        stream.close()
+        if !waitsForServer || !Task.isCancelled { stream.close() }
         writing.cancel()
         living.cancel()
         await writing.value
         await living.value
+        if waitsForServer, Task.isCancelled {
+            // Not a part of this task, whose waits end at once.
+            await loop.spawn { await self.awaitEnd() }.value
+            stream.close()
+        }
         if let problem, !Task.isCancelled { throw problem }
     }
 
@@ -67,13 +74,24 @@ final class MQTTConnection: @unchecked Sendable {
             // The first reason counts; the other tasks end because of it.
             let reason = error as? LoopError
             if problem == nil, reason != .closed, reason != .cancelled { problem = error }
-            stream.close()
+            if reason != .cancelled || !waitsForServer { stream.close() }
         }
     }
 
+    private var waitsForServer: Bool { options.leaveTime > .zero }
+
     private func leave() {
-        _ = try? stream.tryWrite(MQTTPacket.disconnect.bytes)
-        stream.close()
+        // Inside another packet it would be a part of that.
+        if !isWriting { _ = try? stream.tryWrite(MQTTPacket.disconnect.bytes) }
+        hasLeft = true
+        if isWriting || !waitsForServer { stream.close() }
+    }
+
+    /// Until the server has closed the connection, or its time is over.
+    private func awaitEnd() async {
+        stream.deadline = .after(options.leaveTime)
+        var buffer = InputBuffer(capacity: 1024)
+        while let count = try? await stream.read(into: &buffer), count > 0 { _ = buffer.take() }
     }
 
     // MARK: The beginning
@@ -240,8 +258,12 @@ final class MQTTConnection: @unchecked Sendable {
                 if Task.isCancelled { throw LoopError.cancelled }
                 continue
             }
+            // Nothing follows the last packet.
+            if hasLeft { throw LoopError.cancelled }
             stream.writeDeadline = .after(options.timeout)
+            isWriting = true
             try await stream.write(output)
+            isWriting = false
             stream.writeDeadline = .never
             await loop.yieldIfSpent()
         }

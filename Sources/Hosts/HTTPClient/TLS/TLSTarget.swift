@@ -18,6 +18,8 @@ struct TLSTarget: Sendable {
     var authorization: [UInt8]?
     /// A file of certificates in PEM, which alone are trusted; nil for the system's.
     var trusted: [UInt8]?
+    /// The protocol inside, as ALPN names it; nil to name none.
+    var application: String? = "http/1.1"
 
     /// The variable of the child's environment that holds the password for the proxy: arguments can
     /// be read by other users, variables cannot.
@@ -31,12 +33,13 @@ struct TLSTarget: Sendable {
         // is sent to a server whose certificate is refused.
         var words = [
             "s_client", "-quiet", "-brief", "-verify", "16", "-verify_return_error",
-            "-min_protocol", "TLSv1.2", "-alpn", "http/1.1",
+            "-min_protocol", "TLSv1.2",
         ].map { Array($0.utf8) }
         func add(_ option: String, _ value: [UInt8]) {
             words.append(Array(option.utf8))
             words.append(value)
         }
+        if let application { add("-alpn", Array(application.utf8)) }
         let name: [UInt8]
         switch host {
         case .name(let bytes):

@@ -1,6 +1,7 @@
 import Synchronization
 import WasmInterpreter
 import WasmdEventLoop
+import WasmdGuests
 import WasmdHTTP
 import WasmdOperation
 
@@ -12,6 +13,8 @@ public final class GuestHTTP: Sendable {
 
     /// Gives the guest's client; made with the first request.
     public typealias MakeClient = @Sendable () throws -> OutboundClient
+    /// Is told why there is no response, for the operator: the guest gets a number alone.
+    public typealias Report = @Sendable (String) -> Void
 
     private struct Response: Sendable {
         let fields: Fields
@@ -31,6 +34,7 @@ public final class GuestHTTP: Sendable {
         var client: OutboundClient?
         var requests: UInt64 = 0
         var refused: UInt64 = 0
+        var failures = FailureMessages()
     }
 
     let policy: OutboundPolicy
@@ -39,17 +43,20 @@ public final class GuestHTTP: Sendable {
     /// Bytes of all open responses.
     private let byteLimit: Int
     private let makeClient: MakeClient
+    private let report: Report
     private let state = Mutex(State())
 
     /// - Parameters:
     ///   - policy: the hosts that may be requested.
     ///   - sessions: how many responses may be open.
     ///   - bytes: of all open responses.
+    ///   - report: gets at most a line a second, and the same one at most once a minute.
     ///   - client: is asked once, for the first request.
     public init(
         _ policy: OutboundPolicy, sessions: Int = 42, bytes: Int = 64 << 20,
-        client: @escaping MakeClient
+        report: @escaping Report = { _ in }, client: @escaping MakeClient
     ) {
+        self.report = report
         self.policy = policy
         sessionLimit = max(sessions, 0)
         byteLimit = bytes
@@ -105,9 +112,31 @@ public final class GuestHTTP: Sendable {
         }
         return PendingWork(on: client.loop) { [weak self] in
             defer { self?.state.withLock { $0.pending -= 1 } }
-            return try await client.send(
-                request.method, request.url, request.fields, request.body)
+            do {
+                return try await client.send(
+                    request.method, request.url, request.fields, request.body)
+            } catch {
+                self?.note(error, of: request.url)
+                throw error
+            }
         }
+    }
+
+    /// Tells why a request has no response. What the policy refuses is counted instead.
+    private func note(_ error: any Error, of url: OutboundURL) {
+        guard GuestHTTPError(error) == .request, !Task.isCancelled else { return }
+        let authority = url.url.authority
+        let host =
+            switch authority.host {
+            case .name(let name): name
+            case .address(let address): address.bytes
+            }
+        // Neither path nor user, which may be secrets.
+        let place = HarmlessText.text(String(decoding: host, as: UTF8.self), atMost: 300)
+        let port = authority.port.map { ":\($0)" } ?? ""
+        let text = "request to \(place)\(port) failed: \(error)"
+        let isTold = state.withLock { $0.failures.take(text, at: .now) }
+        if isTold { report(text) }
     }
 
     /// Keeps a response, and returns its handle: the next free number from the last one on.

@@ -29,6 +29,8 @@ public final class Service: Sendable {
         /// The pause before a restart.
         var pause: LoopTask<Void>?
         var wantsRestart = false
+        /// Of the run that goes on, whose requests are not in `status` yet.
+        var http: GuestHTTP?
     }
 
     init(_ definition: ServiceDefinition, _ host: ServiceHost, on guests: GuestLoop) {
@@ -43,7 +45,13 @@ public final class Service: Sendable {
     }
 
     /// What it does now. From any thread.
-    public var status: ServiceStatus { state.withLock { $0.status } }
+    public var status: ServiceStatus {
+        state.withLock { state in
+            var status = state.status
+            status.add(state.http)
+            return status
+        }
+    }
 
     /// Ends its run, if there is one, and starts it again at once. From any thread.
     public func restart() {
@@ -260,11 +268,11 @@ public final class Service: Sendable {
         defer {
             observability.end()
             state.withLock { state in
-                let counts = http.counts
-                state.status.requests &+= counts.sent
-                state.status.refusedRequests &+= counts.refused
+                state.status.add(http)
+                state.http = nil
             }
         }
+        state.withLock { $0.http = http }
         request.prepareStore = { store in
             store[GuestHTTP.key] = http
             store[HostObservability.key] = observability

@@ -128,9 +128,14 @@ public final class ServiceHost: Sendable {
 
     func http(for definition: ServiceDefinition, on loop: EventLoop) -> GuestHTTP {
         let (policy, http) = (definition.outbound, options.http)
-        return GuestHTTP(policy, sessions: definition.sessions) {
-            OutboundClient(policy, http, on: loop)
-        }
+        let (name, log, report) = (definition.name, definition.log, options.report)
+        return GuestHTTP(
+            policy, sessions: definition.sessions,
+            report: { text in
+                log?.write(Array("\(text)\n".utf8))
+                report(name, .requestFailed(text))
+            },
+            client: { OutboundClient(policy, http, on: loop) })
     }
 
     func observability(for definition: ServiceDefinition, on loop: EventLoop) -> HostObservability {

@@ -44,6 +44,13 @@ public struct ServiceStatus: Sendable {
     public var refusedRequests: UInt64 = 0
 
     init(name: String) { self.name = name }
+
+    /// Adds the requests of a run.
+    mutating func add(_ run: GuestHTTP?) {
+        guard let counts = run?.counts else { return }
+        requests &+= counts.sent
+        refusedRequests &+= counts.refused
+    }
 }
 
 /// What happens to a service, for messages.
@@ -54,4 +61,6 @@ public enum ServiceEvent: Sendable {
     case ended
     /// With what happened, and when it is started again.
     case failed(reason: String, restart: Duration?)
+    /// It goes on; a request of it has no response.
+    case requestFailed(String)
 }
