@@ -399,7 +399,7 @@ import Testing
             wait(lambda: 'probe  ended' in control('list'), 'the probe')
             said = '\\n'.join(l.split(' ', 1)[-1] for l in control('logs', 'probe').splitlines())
             print(results(said) == results(first.stdout))
-            print('request to 127.0.0.1:WRONG failed: the server\'s certificate is refused: '
+            print("request to 127.0.0.1:WRONG failed: the server's certificate is refused: "
                 in named(control('logs', 'probe')))
             print('probe: request to 127.0.0.1:WRONG failed: ' in named(text('err')))
             end(process)
