@@ -3,10 +3,12 @@
 import base64
 import json
 import os
+import re
 import select
 import shutil
 import subprocess
 import time
+import urllib.parse
 
 from harness import Fault, check
 
@@ -35,11 +37,16 @@ class Page:
         self.buffer, self.number, self.session = b"", 0, None
         #: What the page reported: exceptions, refused resources, lines of its console.
         self.faults = []
+        #: The requests of the page: (method, path with query).
+        self.requests = []
+        #: Bytes that came, with heads, by path.
+        self.received = {}
+        self.addresses = {}
         target = next(one for one in self.send("Target.getTargets")["targetInfos"]
                       if one["type"] == "page")
         self.session = self.send(
             "Target.attachToTarget", targetId=target["targetId"], flatten=True)["sessionId"]
-        for domain in ("Page", "Runtime", "Log", "DOM", "Accessibility"):
+        for domain in ("Page", "Runtime", "Log", "DOM", "Accessibility", "Network"):
             self.send(domain + ".enable")
 
     def send(self, method, **parameters):
@@ -72,6 +79,16 @@ class Page:
             self.faults.append(str(parameters["args"])[:500])
         elif method == "Log.entryAdded" and parameters["entry"]["level"] == "error":
             self.faults.append(f"{parameters['entry']['text']} {parameters['entry'].get('url', '')}")
+        elif method == "Network.requestWillBeSent":
+            parts = urllib.parse.urlsplit(parameters["request"]["url"])
+            if parts.scheme == "http":
+                self.requests.append((parameters["request"]["method"], parts.path))
+                self.addresses[parameters["requestId"]] = parts.path
+        elif method == "Network.loadingFinished":
+            path = self.addresses.get(parameters["requestId"])
+            if path:
+                self.received[path] = (
+                    self.received.get(path, 0) + parameters["encodedDataLength"])
         elif method == "Page.javascriptDialogOpening":
             # Handled without waiting for its answer.
             self.number += 1
@@ -118,6 +135,21 @@ class Page:
         data = self.send("Page.captureScreenshot", format="png")["data"]
         with open(file, "wb") as picture:
             picture.write(base64.b64decode(data))
+
+    def drop(self, files):
+        """Drops files in the middle of the window, as a hand with a mouse does."""
+        data = {"items": [], "files": files, "dragOperationsMask": 1}
+        for kind in ("dragEnter", "dragOver", "drop"):
+            self.send("Input.dispatchDragEvent", type=kind, x=300, y=300, data=data)
+
+    def undocumented(self, document):
+        """Requests that an OpenAPI document does not have; files of the console are not of it."""
+        known = [(method.upper(), re.compile(re.sub(r"\\{[^/]*\\}", "[^/]+", re.escape(path)) + "$"))
+                 for path, operations in document["paths"].items() for method in operations]
+        return sorted({(method, path) for method, path in self.requests
+                       if path != "/" and not path.startswith("/console")
+                       and not any(method == verb and pattern.match(path)
+                                   for verb, pattern in known)})
 
     def unnamed(self):
         """Controls without a name for readers of screens."""

@@ -393,6 +393,11 @@ import WasmdDocuments
         let document = try JSONReader.read(Array(answer.body.utf8))
         #expect(document["result"] == .integer(3))
         #expect(document["profile"]?.stringValue?.contains("<svg") == true)
+        let counted = try server.exchange(
+            "POST /wasm/\(id)?profile=coverage.info HTTP/1.1\r\nHost: localhost\r\n"
+                + "Connection: close\r\nContent-Length: 5\r\n\r\n", Array("[1,2]".utf8))
+        let trace = try JSONReader.read(Array(counted.body.utf8))["profile"]?.stringValue ?? ""
+        #expect(trace.contains("FNDA:1,add\n") && trace.contains("FNDA:0,spin\n"))
         #expect(
             try get(server, "/wasm/\(id)?profile=x", method: "POST", "Content-Length: 0\r\n").status
                 == 400)

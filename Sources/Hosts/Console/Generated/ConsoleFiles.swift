@@ -5,21 +5,21 @@ extension ConsoleFile {
     static let all: [ConsoleFile] = [
         ConsoleFile("api.js", "text/javascript; charset=utf-8", tag: "ce35ddba932050e5", apiJs),
         ConsoleFile("code.js", "text/javascript; charset=utf-8", tag: "4fc75db470dd5f55", codeJs),
-        ConsoleFile("devices.js", "text/javascript; charset=utf-8", tag: "68fe781599b5c908", devicesJs),
+        ConsoleFile("devices.js", "text/javascript; charset=utf-8", tag: "3e942f5d04047c5e", devicesJs),
         ConsoleFile("dom.js", "text/javascript; charset=utf-8", tag: "6964fb4b17163423", domJs),
         ConsoleFile("icon.svg", "image/svg+xml", tag: "f6d8cd383e00ee89", iconSvg),
-        ConsoleFile("index.html", "text/html; charset=utf-8", tag: "3a4f9f5a179e8a34", indexHtml),
+        ConsoleFile("index.html", "text/html; charset=utf-8", tag: "1c48ce4fab9ea3f8", indexHtml),
         ConsoleFile("logs.js", "text/javascript; charset=utf-8", tag: "9476404734c01d02", logsJs),
-        ConsoleFile("main.js", "text/javascript; charset=utf-8", tag: "736bb4e2261220fb", mainJs),
-        ConsoleFile("module.js", "text/javascript; charset=utf-8", tag: "f72f62f99856c612", moduleJs),
-        ConsoleFile("modules.js", "text/javascript; charset=utf-8", tag: "c62c1110eecbbd45", modulesJs),
+        ConsoleFile("main.js", "text/javascript; charset=utf-8", tag: "88455e53e73936ee", mainJs),
+        ConsoleFile("module.js", "text/javascript; charset=utf-8", tag: "f8eaaed7b6b0b5b3", moduleJs),
+        ConsoleFile("modules.js", "text/javascript; charset=utf-8", tag: "ba14fd0a424c12eb", modulesJs),
         ConsoleFile("objects.js", "text/javascript; charset=utf-8", tag: "1ed38a32b8b50a96", objectsJs),
         ConsoleFile("overview.js", "text/javascript; charset=utf-8", tag: "38027d434e2443d2", overviewJs),
         ConsoleFile("parts.js", "text/javascript; charset=utf-8", tag: "e7f694687a108c91", partsJs),
-        ConsoleFile("runs.js", "text/javascript; charset=utf-8", tag: "619749864a88c846", runsJs),
+        ConsoleFile("runs.js", "text/javascript; charset=utf-8", tag: "3c14f3dfa43a3f48", runsJs),
         ConsoleFile("server.js", "text/javascript; charset=utf-8", tag: "f4165bf3146718bd", serverJs),
         ConsoleFile("services.js", "text/javascript; charset=utf-8", tag: "149f5b6677c60f7a", servicesJs),
-        ConsoleFile("style.css", "text/css; charset=utf-8", tag: "f37d0d6b03ded552", styleCss),
+        ConsoleFile("style.css", "text/css; charset=utf-8", tag: "529a64f7f2caf515", styleCss),
         ConsoleFile("topics.js", "text/javascript; charset=utf-8", tag: "f1cf2290f60898f3", topicsJs),
         ConsoleFile("transports.js", "text/javascript; charset=utf-8", tag: "561a29a9c023a402", transportsJs),
     ]
@@ -310,7 +310,8 @@ export async function showOne({place, signal, words: [id]}) {
       : make("p", {}, "None yet."));
   };
   replace(place, make("h1", {}, "Deployment ", harmless(one.name)),
-    one.validationError ? make("p", {class: "warn"}, harmless(one.validationError)) : null, drawing,
+    one.validationError ? make("p", {class: "warn"},
+      "Cards do not allow this placement; it is sent all the same: " + harmless(one.validationError)) : null, drawing,
     make("div", {class: "cards"}, make("section", {class: "card"}, make("h2", {}, "Send"),
       action("Send each device its part", "POST", path)),
     make("section", {class: "card"}, make("h2", {}, "Delete"),
@@ -437,6 +438,21 @@ private let indexHtml: StaticString = ##"""
 <title>wasmd</title>
 <link rel="icon" href="/console/icon.svg">
 <link rel="stylesheet" href="/console/style.css">
+<link rel="modulepreload" href="/console/api.js">
+<link rel="modulepreload" href="/console/code.js">
+<link rel="modulepreload" href="/console/devices.js">
+<link rel="modulepreload" href="/console/dom.js">
+<link rel="modulepreload" href="/console/logs.js">
+<link rel="modulepreload" href="/console/module.js">
+<link rel="modulepreload" href="/console/modules.js">
+<link rel="modulepreload" href="/console/objects.js">
+<link rel="modulepreload" href="/console/overview.js">
+<link rel="modulepreload" href="/console/parts.js">
+<link rel="modulepreload" href="/console/runs.js">
+<link rel="modulepreload" href="/console/server.js">
+<link rel="modulepreload" href="/console/services.js">
+<link rel="modulepreload" href="/console/topics.js">
+<link rel="modulepreload" href="/console/transports.js">
 <script type="module" src="/console/main.js"></script>
 </head>
 <body>
@@ -577,6 +593,7 @@ async function show({isFirst = false} = {}) {
       refuse(place, error);
     }
     const heading = place.querySelector("h1")?.textContent;
+    if (isFirst) performance.mark("wasmd-view");
     document.title = heading ? `${heading} – wasmd` : "wasmd";
     // Readers of screens are told that another view is there.
     if (!isFirst) main.focus({preventScroll: true});
@@ -629,14 +646,15 @@ document.getElementById("sign-in").addEventListener("click", () => {
 });
 addEventListener("hashchange", () => show());
 announce();
+modules.takeDrops();
 show({isFirst: true});
 
 """##
 
 private let moduleJs: StaticString = ##"""
-import {make, fill, replace, table, size, seconds, harmless, notify, clock} from "./dom.js";
+import {make, fill, replace, table, size, seconds, count, harmless, notify, clock} from "./dom.js";
 import {json, send, failure, quoted, token} from "./api.js";
-import {action, command, runTable, save} from "./parts.js";
+import {action, command, labelled, runTable, save} from "./parts.js";
 
 /** The types of "(i32, i64) -> (f64)". */
 function shape(text) {
@@ -723,9 +741,9 @@ function callForm(path, record, one) {
     type: "text", value: ["i32", "i64", "f32", "f64"].includes(type) ? "0" : "",
     inputmode: /^[if]/.test(type) ? "decimal" : "text", autocomplete: "off", spellcheck: "false",
     "aria-label": `${name} (${type})`}));
-  const withProfile = make("input", {type: "checkbox"});
+  const observed = observation();
   const target = () => `${path}?function=${encodeURIComponent(one.name)}`
-    + (withProfile.checked ? "&profile=flamegraph.svg" : "");
+    + (observed.value ? "&profile=" + observed.value : "");
   const body = () => "[" + fields.map((field, index) =>
     literal(field.value, wanted[index].type)).join(", ") + "]";
   const answer = make("div", {role: "status"});
@@ -739,7 +757,7 @@ function callForm(path, record, one) {
     }},
     wanted.map(({name, type}, index) => make("label", {},
       make("span", {}, harmless(`${name}: ${type}`)), fields[index])),
-    make("label", {}, withProfile, " with a flame graph"),
+    labelled("With the result", observed),
     make("button", {class: "main"}, "Call")), answer,
     command(() => {
       let text;
@@ -755,11 +773,11 @@ const line = (path, data) => `curl ${data}${token.get()
 function programForm(path) {
   const words = make("textarea", {"aria-label": "Arguments, one in a line", rows: 2});
   const input = make("textarea", {"aria-label": "Standard input", rows: 3});
-  const withProfile = make("input", {type: "checkbox"});
+  const observed = observation();
   const target = () => {
     const parts = words.value.split("\n").filter(word => word)
       .map(word => "arg=" + encodeURIComponent(word));
-    if (withProfile.checked) parts.push("profile=flamegraph.svg");
+    if (observed.value) parts.push("profile=" + observed.value);
     return path + (parts.length ? "?" + parts.join("&") : "");
   };
   const answer = make("div", {role: "status"});
@@ -773,7 +791,7 @@ function programForm(path) {
     }},
     make("label", {}, make("span", {}, "Arguments, one in a line"), words),
     make("label", {}, make("span", {}, "Standard input"), input),
-    make("label", {}, withProfile, " with a flame graph"),
+    labelled("With the output", observed),
     make("button", {class: "main"}, "Run")), answer,
     command(() => line(target(), "--data-binary " + quoted(input.value || ""))))];
 }
@@ -802,7 +820,48 @@ async function perform(answer, path, body, type) {
     make("pre", {}, harmless(result?.output ?? exact(text, result))),
     result?.note ? make("p", {class: "warn"}, harmless(result.note)) : null,
     result?.run ? make("a", {href: "#/runs/" + result.run}, "The run") : null,
-    result?.profile ? picture(result.profile) : null);
+    result?.profile ? (result.profile.startsWith("TN:") ? coverage(result.profile)
+      : picture(result.profile)) : null);
+}
+
+/** What is brought along: the values are those of `profile` in the query. */
+const observation = () => make("select", {}, make("option", {value: ""}, "nothing else"),
+  make("option", {value: "flamegraph.svg"}, "a flame graph"),
+  make("option", {value: "coverage.info"}, "coverage: what ran how often"));
+
+/** A tracefile of lcov as tables: functions, and lines where the module has debug information. */
+function coverage(text) {
+  const functions = [];
+  const lines = [];
+  let file = "";
+  const numbers = new Map();
+  for (const line of text.split("\n")) {
+    const rest = line.slice(line.indexOf(":") + 1);
+    const comma = rest.indexOf(",");
+    const [first, second] = [rest.slice(0, comma), rest.slice(comma + 1)];
+    if (line.startsWith("SF:")) file = rest;
+    else if (line.startsWith("FN:")) numbers.set(file + "\n" + second, first);
+    else if (line.startsWith("FNDA:")) {
+      functions.push({name: second, file, line: numbers.get(file + "\n" + second), times: first});
+    } else if (line.startsWith("DA:")) lines.push({file, line: first, times: second});
+  }
+  // Without debug information each function is one line of its own.
+  const hasLines = lines.length > functions.length;
+  const ran = list => `${list.filter(one => one.times !== "0").length} of ${list.length}`;
+  const times = one => make("span", {class: one.times === "0" ? "bad" : "good"}, count(one.times));
+  const short = one => harmless(one.file.split("/").at(-1)) + (hasLines ? ":" + one.line : "");
+  const most = 500;
+  return make("div", {}, make("p", {}, `${ran(functions)} functions ran`,
+    hasLines ? `, ${ran(lines)} lines` : " (without debug information there are no lines)"),
+  table("Functions that ran", [["Times", "number"], ["Function", "wide"], ["Place"]],
+    functions.slice(0, most).map(one => [times(one), harmless(one.name), short(one)])),
+  hasLines ? make("details", {}, make("summary", {}, "Lines"),
+    table("Lines that ran", [["Times", "number"], ["Line"]],
+      lines.slice(0, most).map(one => [times(one), short(one)]))) : null,
+  functions.length > most || lines.length > most
+    ? make("p", {class: "faint"}, `The first ${most} are shown.`) : null,
+  make("button", {type: "button", onclick: () =>
+    save(new Blob([text], {type: "text/plain"}), "coverage.info")}, "Save"));
 }
 
 /** The results as the server wrote them. */
@@ -820,7 +879,7 @@ export function picture(svg) {
 }
 
 /** Profiles the runs of the next seconds. */
-function profileForm(id) {
+export function profileForm(id) {
   const time = make("input", {type: "number", min: 1, max: 300, value: "5", "aria-label": "Seconds"});
   const answer = make("div", {role: "status"});
   const path = form => `/admin/profile?module=${encodeURIComponent(id)}&seconds=${time.value || 5}`
@@ -865,21 +924,45 @@ export function uploader(done) {
         const answer = await upload(file, part => { bar.value = part; });
         replace(line, make("span", {class: "good"}, "Stored "),
           make("a", {href: "#/modules/" + answer.id}, harmless(file.name)), ` (${size(file.size)})`);
-        done?.(answer);
+        if (files.length === 1) {
+          // Whoever stores one wants to call it.
+          notify(`Stored ${harmless(file.name)}.`);
+          location.hash = "#/modules/" + encodeURIComponent(answer.id);
+        } else done?.(answer);
       } catch (error) {
         replace(line, make("span", {class: "bad"}, harmless(`${file.name}: ${error.message}`)));
       }
     }
   };
   picker.addEventListener("change", () => { take([...picker.files]); picker.value = ""; });
+  target = {area, take};
+  return area;
+}
+
+/** The place that takes what is dropped: that of the view that was shown last. */
+let target = null;
+
+/**
+ * Files may be dropped anywhere: a browser would open what is dropped beside the place for it, and
+ * leave the page.
+ */
+export function takeDrops() {
   for (const type of ["dragover", "dragleave", "drop"]) {
-    area.addEventListener(type, event => {
+    addEventListener(type, async event => {
+      if (![...event.dataTransfer?.types ?? []].includes("Files")) return;
       event.preventDefault();
-      area.classList.toggle("over", type === "dragover");
-      if (type === "drop") take([...event.dataTransfer.files]);
+      if (target?.area.isConnected) target.area.classList.toggle("over", type === "dragover");
+      if (type !== "drop") return;
+      const files = [...event.dataTransfer.files];
+      if (!target?.area.isConnected) {
+        location.hash = "#/modules";
+        for (let round = 0; round < 100 && !target?.area.isConnected; round += 1) {
+          await new Promise(done => setTimeout(done, 50));
+        }
+      }
+      if (target?.area.isConnected) await target.take(files);
     });
   }
-  return area;
 }
 
 /** fetch tells nothing of the progress of a body. */
@@ -1253,6 +1336,7 @@ private let runsJs: StaticString = ##"""
 import {make, fill, replace, table, size, seconds, count, harmless} from "./dom.js";
 import {json} from "./api.js";
 import {action, command, runTable, outcome} from "./parts.js";
+import {profileForm} from "./module.js";
 
 export async function showAll({place, signal, query}) {
   const word = make("input", {type: "search", value: query.get("module") ?? "",
@@ -1308,7 +1392,8 @@ export async function showOne({place, signal, words: [id]}) {
         + (run.trap.omitted_frames ? `\n… ${run.trap.omitted_frames} more` : "")));
   }
   if (run.state === "running") {
-    fill(place, make("div", {class: "row"}, action("Stop", "DELETE", path, {isDangerous: true})));
+    fill(place, make("div", {class: "row"}, action("Stop", "DELETE", path, {isDangerous: true})),
+      make("h2", {}, "Profile while it runs"), profileForm(run.sha256));
   }
   fill(place, make("h2", {}, "Standard error"),
     make("p", {}, make("a", {href: "#/logs?run=" + encodeURIComponent(run.id)}, "Lines of this run")),
@@ -1481,6 +1566,8 @@ a { color: var(--accent); }
   background: var(--card); border: 1px solid var(--line); border-radius: .6rem;
   padding: .8rem 1rem; min-width: 0;
 }
+/* Flame graphs and tables need the whole width. */
+.card:has(.flame, table) { grid-column: 1 / -1; }
 .card h2 { margin: 0; font-size: .9rem; font-weight: 600; color: var(--faint); }
 .card .value { font-size: 1.6rem; font-variant-numeric: tabular-nums; }
 .card svg { display: block; width: 100%; height: 3rem; margin-top: .3rem; }

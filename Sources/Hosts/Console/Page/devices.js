@@ -120,7 +120,8 @@ export async function showOne({place, signal, words: [id]}) {
       : make("p", {}, "None yet."));
   };
   replace(place, make("h1", {}, "Deployment ", harmless(one.name)),
-    one.validationError ? make("p", {class: "warn"}, harmless(one.validationError)) : null, drawing,
+    one.validationError ? make("p", {class: "warn"},
+      "Cards do not allow this placement; it is sent all the same: " + harmless(one.validationError)) : null, drawing,
     make("div", {class: "cards"}, make("section", {class: "card"}, make("h2", {}, "Send"),
       action("Send each device its part", "POST", path)),
     make("section", {class: "card"}, make("h2", {}, "Delete"),

@@ -57,6 +57,7 @@ async function show({isFirst = false} = {}) {
       refuse(place, error);
     }
     const heading = place.querySelector("h1")?.textContent;
+    if (isFirst) performance.mark("wasmd-view");
     document.title = heading ? `${heading} – wasmd` : "wasmd";
     // Readers of screens are told that another view is there.
     if (!isFirst) main.focus({preventScroll: true});
@@ -109,4 +110,5 @@ document.getElementById("sign-in").addEventListener("click", () => {
 });
 addEventListener("hashchange", () => show());
 announce();
+modules.takeDrops();
 show({isFirst: true});

@@ -1,6 +1,6 @@
-import {make, fill, replace, table, size, seconds, harmless, notify, clock} from "./dom.js";
+import {make, fill, replace, table, size, seconds, count, harmless, notify, clock} from "./dom.js";
 import {json, send, failure, quoted, token} from "./api.js";
-import {action, command, runTable, save} from "./parts.js";
+import {action, command, labelled, runTable, save} from "./parts.js";
 
 /** The types of "(i32, i64) -> (f64)". */
 function shape(text) {
@@ -87,9 +87,9 @@ function callForm(path, record, one) {
     type: "text", value: ["i32", "i64", "f32", "f64"].includes(type) ? "0" : "",
     inputmode: /^[if]/.test(type) ? "decimal" : "text", autocomplete: "off", spellcheck: "false",
     "aria-label": `${name} (${type})`}));
-  const withProfile = make("input", {type: "checkbox"});
+  const observed = observation();
   const target = () => `${path}?function=${encodeURIComponent(one.name)}`
-    + (withProfile.checked ? "&profile=flamegraph.svg" : "");
+    + (observed.value ? "&profile=" + observed.value : "");
   const body = () => "[" + fields.map((field, index) =>
     literal(field.value, wanted[index].type)).join(", ") + "]";
   const answer = make("div", {role: "status"});
@@ -103,7 +103,7 @@ function callForm(path, record, one) {
     }},
     wanted.map(({name, type}, index) => make("label", {},
       make("span", {}, harmless(`${name}: ${type}`)), fields[index])),
-    make("label", {}, withProfile, " with a flame graph"),
+    labelled("With the result", observed),
     make("button", {class: "main"}, "Call")), answer,
     command(() => {
       let text;
@@ -119,11 +119,11 @@ const line = (path, data) => `curl ${data}${token.get()
 function programForm(path) {
   const words = make("textarea", {"aria-label": "Arguments, one in a line", rows: 2});
   const input = make("textarea", {"aria-label": "Standard input", rows: 3});
-  const withProfile = make("input", {type: "checkbox"});
+  const observed = observation();
   const target = () => {
     const parts = words.value.split("\n").filter(word => word)
       .map(word => "arg=" + encodeURIComponent(word));
-    if (withProfile.checked) parts.push("profile=flamegraph.svg");
+    if (observed.value) parts.push("profile=" + observed.value);
     return path + (parts.length ? "?" + parts.join("&") : "");
   };
   const answer = make("div", {role: "status"});
@@ -137,7 +137,7 @@ function programForm(path) {
     }},
     make("label", {}, make("span", {}, "Arguments, one in a line"), words),
     make("label", {}, make("span", {}, "Standard input"), input),
-    make("label", {}, withProfile, " with a flame graph"),
+    labelled("With the output", observed),
     make("button", {class: "main"}, "Run")), answer,
     command(() => line(target(), "--data-binary " + quoted(input.value || ""))))];
 }
@@ -166,7 +166,48 @@ async function perform(answer, path, body, type) {
     make("pre", {}, harmless(result?.output ?? exact(text, result))),
     result?.note ? make("p", {class: "warn"}, harmless(result.note)) : null,
     result?.run ? make("a", {href: "#/runs/" + result.run}, "The run") : null,
-    result?.profile ? picture(result.profile) : null);
+    result?.profile ? (result.profile.startsWith("TN:") ? coverage(result.profile)
+      : picture(result.profile)) : null);
+}
+
+/** What is brought along: the values are those of `profile` in the query. */
+const observation = () => make("select", {}, make("option", {value: ""}, "nothing else"),
+  make("option", {value: "flamegraph.svg"}, "a flame graph"),
+  make("option", {value: "coverage.info"}, "coverage: what ran how often"));
+
+/** A tracefile of lcov as tables: functions, and lines where the module has debug information. */
+function coverage(text) {
+  const functions = [];
+  const lines = [];
+  let file = "";
+  const numbers = new Map();
+  for (const line of text.split("\n")) {
+    const rest = line.slice(line.indexOf(":") + 1);
+    const comma = rest.indexOf(",");
+    const [first, second] = [rest.slice(0, comma), rest.slice(comma + 1)];
+    if (line.startsWith("SF:")) file = rest;
+    else if (line.startsWith("FN:")) numbers.set(file + "\n" + second, first);
+    else if (line.startsWith("FNDA:")) {
+      functions.push({name: second, file, line: numbers.get(file + "\n" + second), times: first});
+    } else if (line.startsWith("DA:")) lines.push({file, line: first, times: second});
+  }
+  // Without debug information each function is one line of its own.
+  const hasLines = lines.length > functions.length;
+  const ran = list => `${list.filter(one => one.times !== "0").length} of ${list.length}`;
+  const times = one => make("span", {class: one.times === "0" ? "bad" : "good"}, count(one.times));
+  const short = one => harmless(one.file.split("/").at(-1)) + (hasLines ? ":" + one.line : "");
+  const most = 500;
+  return make("div", {}, make("p", {}, `${ran(functions)} functions ran`,
+    hasLines ? `, ${ran(lines)} lines` : " (without debug information there are no lines)"),
+  table("Functions that ran", [["Times", "number"], ["Function", "wide"], ["Place"]],
+    functions.slice(0, most).map(one => [times(one), harmless(one.name), short(one)])),
+  hasLines ? make("details", {}, make("summary", {}, "Lines"),
+    table("Lines that ran", [["Times", "number"], ["Line"]],
+      lines.slice(0, most).map(one => [times(one), short(one)]))) : null,
+  functions.length > most || lines.length > most
+    ? make("p", {class: "faint"}, `The first ${most} are shown.`) : null,
+  make("button", {type: "button", onclick: () =>
+    save(new Blob([text], {type: "text/plain"}), "coverage.info")}, "Save"));
 }
 
 /** The results as the server wrote them. */
@@ -184,7 +225,7 @@ export function picture(svg) {
 }
 
 /** Profiles the runs of the next seconds. */
-function profileForm(id) {
+export function profileForm(id) {
   const time = make("input", {type: "number", min: 1, max: 300, value: "5", "aria-label": "Seconds"});
   const answer = make("div", {role: "status"});
   const path = form => `/admin/profile?module=${encodeURIComponent(id)}&seconds=${time.value || 5}`

@@ -20,21 +20,45 @@ export function uploader(done) {
         const answer = await upload(file, part => { bar.value = part; });
         replace(line, make("span", {class: "good"}, "Stored "),
           make("a", {href: "#/modules/" + answer.id}, harmless(file.name)), ` (${size(file.size)})`);
-        done?.(answer);
+        if (files.length === 1) {
+          // Whoever stores one wants to call it.
+          notify(`Stored ${harmless(file.name)}.`);
+          location.hash = "#/modules/" + encodeURIComponent(answer.id);
+        } else done?.(answer);
       } catch (error) {
         replace(line, make("span", {class: "bad"}, harmless(`${file.name}: ${error.message}`)));
       }
     }
   };
   picker.addEventListener("change", () => { take([...picker.files]); picker.value = ""; });
+  target = {area, take};
+  return area;
+}
+
+/** The place that takes what is dropped: that of the view that was shown last. */
+let target = null;
+
+/**
+ * Files may be dropped anywhere: a browser would open what is dropped beside the place for it, and
+ * leave the page.
+ */
+export function takeDrops() {
   for (const type of ["dragover", "dragleave", "drop"]) {
-    area.addEventListener(type, event => {
+    addEventListener(type, async event => {
+      if (![...event.dataTransfer?.types ?? []].includes("Files")) return;
       event.preventDefault();
-      area.classList.toggle("over", type === "dragover");
-      if (type === "drop") take([...event.dataTransfer.files]);
+      if (target?.area.isConnected) target.area.classList.toggle("over", type === "dragover");
+      if (type !== "drop") return;
+      const files = [...event.dataTransfer.files];
+      if (!target?.area.isConnected) {
+        location.hash = "#/modules";
+        for (let round = 0; round < 100 && !target?.area.isConnected; round += 1) {
+          await new Promise(done => setTimeout(done, 50));
+        }
+      }
+      if (target?.area.isConnected) await target.take(files);
     });
   }
-  return area;
 }
 
 /** fetch tells nothing of the progress of a body. */

@@ -1,6 +1,7 @@
 import {make, fill, replace, table, size, seconds, count, harmless} from "./dom.js";
 import {json} from "./api.js";
 import {action, command, runTable, outcome} from "./parts.js";
+import {profileForm} from "./module.js";
 
 export async function showAll({place, signal, query}) {
   const word = make("input", {type: "search", value: query.get("module") ?? "",
@@ -56,7 +57,8 @@ export async function showOne({place, signal, words: [id]}) {
         + (run.trap.omitted_frames ? `\n… ${run.trap.omitted_frames} more` : "")));
   }
   if (run.state === "running") {
-    fill(place, make("div", {class: "row"}, action("Stop", "DELETE", path, {isDangerous: true})));
+    fill(place, make("div", {class: "row"}, action("Stop", "DELETE", path, {isDangerous: true})),
+      make("h2", {}, "Profile while it runs"), profileForm(run.sha256));
   }
   fill(place, make("h2", {}, "Standard error"),
     make("p", {}, make("a", {href: "#/logs?run=" + encodeURIComponent(run.id)}, "Lines of this run")),

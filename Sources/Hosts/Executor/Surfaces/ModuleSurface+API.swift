@@ -63,7 +63,7 @@ extension ModuleSurface {
             .init("arg", .query, .text, "An argument of a program; may be repeated."),
             .init(
                 "profile", .query, .words(["1"] + profileForms),
-                "Brings the run's profile along; a program answers with JSON then.")
+                "Brings the run's profile or coverage along; a program answers with JSON then.")
         ).taking(.init("application/json"), .init("application/octet-stream"), optional: true)
             .answering(
                 .init(

@@ -43,7 +43,7 @@ extension ModuleSurface {
                 module, plan, kept,
                 ModuleCall(
                     arguments: arguments, caller: stored.caller,
-                    observation: profile == nil ? nil : .profile, requester: requester),
+                    observation: Self.observation(for: profile), requester: requester),
                 on: request.loop)
         } catch let fault as ArgumentFault {
             throw Failure(.badRequest, "\(fault)")
@@ -113,7 +113,12 @@ extension ModuleSurface {
     /// The forms of `?profile=`; `1` is the first.
     static let profileForms = [
         RunFindings.Form.firefoxProfile.rawValue, RunFindings.Form.flameGraph.rawValue,
+        RunFindings.Form.lcov.rawValue,
     ]
+
+    private static func observation(for form: RunFindings.Form?) -> RunObservation? {
+        form.map { $0 == .lcov ? .coverage : .profile }
+    }
 
     private func profile(_ query: Query) throws(Failure) -> RunFindings.Form? {
         guard let text = try query.text("profile"), text != "0" else { return nil }
@@ -193,7 +198,7 @@ extension ModuleSurface {
         call.input = input
         call.requester = requester
         call.caller = stored.caller
-        call.observation = profile == nil ? nil : .profile
+        call.observation = Self.observation(for: profile)
         let result = try await executor.run(stored, call, on: request.loop)
         response.mark = result.run.record?.id.words ?? (0, 0)
         var code: UInt32 = 0
