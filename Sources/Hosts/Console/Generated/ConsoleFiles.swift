@@ -6,11 +6,11 @@ extension ConsoleFile {
         ConsoleFile("api.js", "text/javascript; charset=utf-8", tag: "ce35ddba932050e5", apiJs),
         ConsoleFile("code.js", "text/javascript; charset=utf-8", tag: "4fc75db470dd5f55", codeJs),
         ConsoleFile("devices.js", "text/javascript; charset=utf-8", tag: "3e942f5d04047c5e", devicesJs),
-        ConsoleFile("dom.js", "text/javascript; charset=utf-8", tag: "6964fb4b17163423", domJs),
+        ConsoleFile("dom.js", "text/javascript; charset=utf-8", tag: "88614f7bb1d08078", domJs),
         ConsoleFile("icon.svg", "image/svg+xml", tag: "f6d8cd383e00ee89", iconSvg),
-        ConsoleFile("index.html", "text/html; charset=utf-8", tag: "1c48ce4fab9ea3f8", indexHtml),
+        ConsoleFile("index.html", "text/html; charset=utf-8", tag: "3a4f9f5a179e8a34", indexHtml),
         ConsoleFile("logs.js", "text/javascript; charset=utf-8", tag: "9476404734c01d02", logsJs),
-        ConsoleFile("main.js", "text/javascript; charset=utf-8", tag: "88455e53e73936ee", mainJs),
+        ConsoleFile("main.js", "text/javascript; charset=utf-8", tag: "14027006936d1e5b", mainJs),
         ConsoleFile("module.js", "text/javascript; charset=utf-8", tag: "f8eaaed7b6b0b5b3", moduleJs),
         ConsoleFile("modules.js", "text/javascript; charset=utf-8", tag: "ba14fd0a424c12eb", modulesJs),
         ConsoleFile("objects.js", "text/javascript; charset=utf-8", tag: "1ed38a32b8b50a96", objectsJs),
@@ -414,7 +414,11 @@ export const seconds = value => {
   return Math.round(value * 1e6) + " µs";
 };
 
-export const count = value => Number(value ?? 0).toLocaleString("en");
+/** A number with commas. toLocaleString loads tables first: 8 ms of the first view. */
+export const count = value => {
+  const [whole, part] = String(Math.round(Number(value ?? 0) * 1000) / 1000).split(".");
+  return whole.replace(/\B(?=(\d{3})+$)/g, ",") + (part ? "." + part : "");
+};
 
 export const clock = time => {
   const date = new Date(time);
@@ -438,21 +442,6 @@ private let indexHtml: StaticString = ##"""
 <title>wasmd</title>
 <link rel="icon" href="/console/icon.svg">
 <link rel="stylesheet" href="/console/style.css">
-<link rel="modulepreload" href="/console/api.js">
-<link rel="modulepreload" href="/console/code.js">
-<link rel="modulepreload" href="/console/devices.js">
-<link rel="modulepreload" href="/console/dom.js">
-<link rel="modulepreload" href="/console/logs.js">
-<link rel="modulepreload" href="/console/module.js">
-<link rel="modulepreload" href="/console/modules.js">
-<link rel="modulepreload" href="/console/objects.js">
-<link rel="modulepreload" href="/console/overview.js">
-<link rel="modulepreload" href="/console/parts.js">
-<link rel="modulepreload" href="/console/runs.js">
-<link rel="modulepreload" href="/console/server.js">
-<link rel="modulepreload" href="/console/services.js">
-<link rel="modulepreload" href="/console/topics.js">
-<link rel="modulepreload" href="/console/transports.js">
 <script type="module" src="/console/main.js"></script>
 </head>
 <body>
@@ -645,9 +634,9 @@ document.getElementById("sign-in").addEventListener("click", () => {
   main.querySelector("input").focus();
 });
 addEventListener("hashchange", () => show());
-announce();
 modules.takeDrops();
-show({isFirst: true});
+// The view first: its document is smaller than that of the interface.
+show({isFirst: true}).finally(announce);
 
 """##
 

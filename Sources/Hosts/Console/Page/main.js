@@ -109,6 +109,6 @@ document.getElementById("sign-in").addEventListener("click", () => {
   main.querySelector("input").focus();
 });
 addEventListener("hashchange", () => show());
-announce();
 modules.takeDrops();
-show({isFirst: true});
+// The view first: its document is smaller than that of the interface.
+show({isFirst: true}).finally(announce);
