@@ -86,7 +86,7 @@ public struct SeccompFilter: Sendable {
     /// that can be read; none that inserts input into a terminal.
     public mutating func allowTerminalQueries() {
         // TCGETS, TIOCGWINSZ, FIONREAD, FIONBIO
-        add(ConditionalCalls.ioctl, argument: 1, [0x5401, 0x5413, 0x541b, 0x5421])
+        add(ConditionalCalls.ioctl, argument: 1, [0x5401, 0x5403, 0x5413, 0x541b, 0x5421])
     }
 
     /// Allows naming threads and memory: `PR_SET_NAME`, `PR_SET_VMA`.
