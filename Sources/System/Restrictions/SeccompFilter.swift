@@ -82,11 +82,11 @@ public struct SeccompFilter: Sendable {
         add(ConditionalCalls.socket, argument: 0, families.map(UInt32.init(bitPattern:)))
     }
 
-    /// Allows the control calls that read a terminal's settings or size, and the number of bytes
-    /// that can be read; none that inserts input into a terminal.
+    /// Allows the control calls that read and set a terminal's modes, read its size, and the number
+    /// of bytes that can be read; none that inserts input into a terminal.
     public mutating func allowTerminalQueries() {
-        // TCGETS, TIOCGWINSZ, FIONREAD, FIONBIO
-        add(ConditionalCalls.ioctl, argument: 1, [0x5401, 0x5413, 0x541b, 0x5421])
+        // TCGETS, TCSETSW, TIOCGWINSZ, FIONREAD, FIONBIO
+        add(ConditionalCalls.ioctl, argument: 1, [0x5401, 0x5403, 0x5413, 0x541b, 0x5421])
     }
 
     /// Allows naming threads and memory: `PR_SET_NAME`, `PR_SET_VMA`.
