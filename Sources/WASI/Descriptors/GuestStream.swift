@@ -61,8 +61,8 @@ public protocol StreamSocket: GuestStream {
     func shutdown(_ directions: Wait.Directions) throws(Errno)
     /// Whether it carries datagrams: `fd_fdstat_get` reports a datagram socket. `read` then takes one
     /// datagram, whose rest is lost if the buffer is too small; `write` gets one, both perhaps with an
-    /// empty buffer, and takes all of it; `readableByteCount` is the length of the next. Without an
-    /// implementation: no.
+    /// empty buffer, and takes all of it; `readableByteCount` is the length of the next. Asked
+    /// once. Without an implementation: no.
     var carriesDatagrams: Bool { get }
 }
 

@@ -70,23 +70,23 @@ final class ClosureSink: VirtualFile {
 final class EmbedderStream: VirtualFile {
     let stream: any GuestStream
     private let directions: Wait.Directions
+    /// Decided once: casts to protocols are slow, and each read and write depends on it.
+    let filetype: Filetype
 
     /// - Parameter directions: the directions that the guest may use.
     init(_ stream: any GuestStream, _ directions: Wait.Directions) {
         self.stream = stream
         self.directions = directions
+        if let socket = stream as? any StreamSocket {
+            filetype = socket.carriesDatagrams ? .socketDgram : .socketStream
+        } else {
+            filetype = stream is any StreamListener ? .socketStream : .unknown
+        }
     }
 
     deinit { stream.guestDidClose(directions) }
 
-    private var carriesDatagrams: Bool { (stream as? any StreamSocket)?.carriesDatagrams ?? false }
-
-    var filetype: Filetype {
-        if let socket = stream as? any StreamSocket {
-            return socket.carriesDatagrams ? .socketDgram : .socketStream
-        }
-        return stream is any StreamListener ? .socketStream : .unknown
-    }
+    private var carriesDatagrams: Bool { filetype == .socketDgram }
 
     /// Whether the next datagram is longer than the buffers.
     func isTruncated(for vectors: UnsafeBufferPointer<HostVector>) -> Bool {

@@ -35,8 +35,8 @@ struct ImageServing {
         }.start {
             _ = CurrentProcess.raiseDescriptorLimit()
             return (try listeners(count), try ServedImage.socket(of: image, loopCount: count))
-        } threads: { listeners, socket, _ in
-            try serve(image, listeners, socket)
+        } threads: { listeners, socket, sandbox in
+            try serve(image, listeners, socket, sandbox)
         }
     }
 
@@ -60,7 +60,10 @@ struct ImageServing {
         return bound
     }
 
-    private func serve(_ image: Image, _ listeners: [Bound], _ socket: ListeningSockets?) throws {
+    private func serve(
+        _ image: Image, _ listeners: [Bound], _ socket: ListeningSockets?,
+        _ sandbox: AppliedSandbox
+    ) throws {
         ServeMessages.output.start()
         defer { ServeMessages.output.finish() }
         defer { if socket != nil { ServedImage.removeSocket(of: image) } }
@@ -77,6 +80,7 @@ struct ImageServing {
             // Before, a signal ends the process at once.
             let signals = try SignalStream([Signals.termination, Signals.interrupt], on: loop)
             let admin = try await ServedImage.serveSocket(socket, server, on: group.loops)
+            sandbox.tell()
             for bound in listeners {
                 try await http.serve(bound.sockets, on: group.loops)
                 let place = ServeMessages.place(bound.sockets.address, bound.wanted)

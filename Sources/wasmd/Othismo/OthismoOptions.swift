@@ -143,11 +143,6 @@ struct ImageServingOptions {
         loopCount = try arguments.read(.loops, expected: "a number from 1 to 1024") { text in
             Quantity.count(text).flatMap { 1...1024 ~= $0 ? Int($0) : nil }
         }
-        if arguments.has(.noSandbox), arguments.has(.sandbox) {
-            throw .conflict(.noSandbox, .sandbox, .othismo)
-        }
-        let asked = try arguments.read(
-            .sandbox, expected: "strict, or nothing", Sandbox.init(word:))
-        sandbox = arguments.has(.noSandbox) ? nil : asked ?? .asFarAsPossible
+        sandbox = try arguments.servingSandbox(.othismo)
     }
 }

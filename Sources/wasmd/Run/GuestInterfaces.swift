@@ -25,14 +25,16 @@ final class GuestInterfaces: Sendable {
         }
         // Reads files of the system, which --sandbox puts out of reach.
         var client = OutboundClient.Options()
-        let tls = try TLSHelper(isRestricted: options.sandbox != nil)
-        do throws(SystemError) {
-            try tls.begin()
-        } catch {
-            throw Refusal(
-                file: options.file, reason: "no process for programs of TLS: \(error.text)")
+        if options.allowedHosts.contains(where: { !$0.lowercased().hasPrefix("http:") }) {
+            let tls = try TLSHelper(isRestricted: options.sandbox != nil)
+            do throws(SystemError) {
+                try tls.begin()
+            } catch {
+                throw Refusal(
+                    file: options.file, reason: "no process for programs of TLS: \(error.text)")
+            }
+            client.tls = tls.program()
         }
-        client.tls = tls.program()
         let settings = client
         let policy = OutboundPolicy(allowing: options.allowedHosts) ?? .nothing
         http = GuestHTTP(policy, sessions: options.sessionLimit) {

@@ -104,3 +104,14 @@ enum Sandbox: Equatable {
         return slash == 0 ? [UInt8(ascii: "/")] : Array(file[..<slash])
     }
 }
+
+extension ParsedArguments {
+    /// How a command that serves restricts itself: as far as possible unless `--sandbox` says more;
+    /// nil for `--no-sandbox`.
+    func servingSandbox(_ verb: Command.Verb) throws(UsageError) -> Sandbox? {
+        if has(.noSandbox), has(.sandbox) { throw .conflict(.noSandbox, .sandbox, verb) }
+        if has(.noSandbox) { return nil }
+        return try read(.sandbox, expected: "strict, or nothing", Sandbox.init(word:))
+            ?? .asFarAsPossible
+    }
+}

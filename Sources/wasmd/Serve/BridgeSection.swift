@@ -122,13 +122,6 @@ struct BridgeSection: Sendable, Equatable {
         }
     }
 
-    private static func text(_ host: Authority.Host) -> String {
-        switch host {
-        case .name(let bytes): String(decoding: bytes, as: UTF8.self)
-        case .address(let address): String(decoding: address.bytes, as: UTF8.self)
-        }
-    }
-
     /// What a bridge needs, read before the process restricts itself.
     ///
     /// - Parameter tls: of this bridge alone, whose connections then wait for nobody else's.
@@ -139,7 +132,8 @@ struct BridgeSection: Sendable, Equatable {
             loop, deadline in
             guard isSecure else {
                 return try await ByteStream.connect(
-                    to: Self.text(host), port: port, resolver: resolver, on: loop,
+                    to: String(decoding: host.bytes, as: UTF8.self), port: port, resolver: resolver,
+                    on: loop,
                     deadline: deadline)
             }
             guard let tls else { throw LoopError.system(.perm) }

@@ -43,31 +43,20 @@ struct BrokerService: DaemonService {
 /// Tasks that are cancelled when the server ends.
 private final class EndlessTasks: Sendable {
     private let tasks = Mutex<[LoopTask<Void>]>([])
-    private let running = Mutex(0)
 
-    /// Runs a task on a loop.
-    func start(on loop: EventLoop, _ body: @escaping @Sendable () async -> Void) {
-        running.withLock { $0 += 1 }
-        let task = loop.spawn {
-            await body()
-            self.running.withLock { $0 -= 1 }
-        }
-        tasks.withLock { $0.append(task) }
-    }
+    func add(_ task: LoopTask<Void>) { tasks.withLock { $0.append(task) } }
+
+    func cancel() { for task in tasks.withLock({ $0 }) { task.cancel() } }
 
     /// Waits until all have ended, or a time is over.
     func ended(until deadline: LoopInstant, on loop: EventLoop) async {
-        while running.withLock({ $0 }) > 0, .now < deadline {
-            guard (try? await loop.sleep(for: .milliseconds(5))) != nil else { return }
+        let all = tasks.withLock { $0 }
+        let timer = loop.spawn { try? await loop.sleep(until: deadline) }
+        loop.spawn {
+            for task in all { await task.value }
+            timer.cancel()
         }
-    }
-
-    func cancel() {
-        let all = tasks.withLock { tasks in
-            defer { tasks = [] }
-            return tasks
-        }
-        for task in all { task.cancel() }
+        await timer.value
     }
 }
 
@@ -118,7 +107,7 @@ private struct OpenBroker: OpenService {
 
     func start(on loop: EventLoop) {
         broker.start(on: loop)
-        for bridge in bridges { tasks.start(on: loop) { await bridge.run(on: loop) } }
+        for bridge in bridges { tasks.add(loop.spawn { await bridge.run(on: loop) }) }
     }
 
     func stop(on loop: EventLoop) async {

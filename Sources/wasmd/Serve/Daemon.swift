@@ -155,6 +155,7 @@ struct Daemon {
             }
             try await services.serve(on: group.loops, loop)
             operations.started(on: loop)
+            sandbox.tell()
             ServeMessages.write("data in \(printable(data.text))")
             try await services.start(on: loop)
             watch(on: loop)

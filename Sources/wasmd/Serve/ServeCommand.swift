@@ -22,8 +22,8 @@ struct ServeCommand {
         do {
             try ServeSandbox(options).start {
                 (try Site(options), try listeners())
-            } threads: { site, listeners, _ in
-                try serve(site, listeners)
+            } threads: { site, listeners, sandbox in
+                try serve(site, listeners, sandbox)
             }
             return ExitCode.success
         } catch let refusal as Refusal {
@@ -49,7 +49,9 @@ struct ServeCommand {
         }
     }
 
-    private func serve(_ site: Site, _ listeners: [Bound]) throws {
+    private func serve(
+        _ site: Site, _ listeners: [Bound], _ sandbox: AppliedSandbox
+    ) throws {
         ServeMessages.output.start()
         defer { ServeMessages.output.finish() }
         let group = try LoopGroup(count: options.loopCount)
@@ -60,6 +62,7 @@ struct ServeCommand {
             let server = HTTPServer(site.serverOptions, handler: handler)
             // Before, a signal ends the process at once.
             let signals = try SignalStream([Signals.termination, Signals.interrupt], on: loop)
+            sandbox.tell()
             for bound in listeners {
                 try await server.serve(bound.sockets, on: group.loops)
                 let place = ServeMessages.place(bound.sockets.address, bound.wanted)

@@ -24,10 +24,7 @@ struct ServeOptions {
             throw .unexpectedOperand(arguments.operands.first ?? "", .serve)
         }
         run = try RunOptions(arguments)
-        if arguments.has(.noSandbox), arguments.has(.sandbox) {
-            throw .conflict(.noSandbox, .sandbox, .serve)
-        }
-        sandbox = arguments.has(.noSandbox) ? nil : run.sandbox ?? .asFarAsPossible
+        sandbox = try arguments.servingSandbox(.serve)
         let listeners = try arguments.readAll(
             .listen, expected: "127.0.0.1:PORT, [::1]:PORT or unix:PATH"
         ) { (word: Word) in SocketAddress(word.bytes) }

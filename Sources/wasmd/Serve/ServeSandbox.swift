@@ -41,9 +41,7 @@ struct ServeSandbox {
     ) throws {
         guard let sandbox else {
             let (site, listeners) = try opening()
-            let applied = AppliedSandbox(report: nil)
-            ServeMessages.write("sandbox: \(applied)")
-            return try threads(site, listeners, applied)
+            return try threads(site, listeners, AppliedSandbox(report: nil))
         }
         do {
             try StartOrder.run(
@@ -63,13 +61,10 @@ struct ServeSandbox {
     }
 
     private func check(_ report: Confinement.Report, _ sandbox: Sandbox) throws(Refusal) {
-        if report.isWhole { return ServeMessages.write("sandbox: \(report)") }
-        guard sandbox != .strict else {
-            throw Refusal(
-                file: file, reason: "--sandbox=strict: \(report)",
-                hint: "Leave out 'strict' to serve with what the kernel has.")
-        }
-        ServeMessages.write("this kernel restricts the server only in part: \(report)")
+        guard !report.isWhole, sandbox == .strict else { return }
+        throw Refusal(
+            file: file, reason: "--sandbox=strict: \(report)",
+            hint: "Leave out 'strict' to serve with what the kernel has.")
     }
 }
 
@@ -80,6 +75,13 @@ struct AppliedSandbox: Sendable, CustomStringConvertible {
 
     /// `Landlock 6: files, TCP ports; system calls`, or `off`.
     var description: String { report.map { "\($0)" } ?? "off" }
+
+    /// Prints it, when the server serves: why it does not is the only line otherwise.
+    func tell() {
+        let isPart = report.map { !$0.isWhole } ?? false
+        ServeMessages.write(
+            isPart ? "this kernel restricts the server only in part: \(self)" : "sandbox: \(self)")
+    }
 
     var document: Document {
         guard let report else { return .object([.init("on", .boolean(false))]) }

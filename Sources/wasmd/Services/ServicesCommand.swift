@@ -32,7 +32,8 @@ struct ServicesCommand {
                 ((), try ServicesServer(settings, places, try listen(), tls))
             } spawner: {
                 try tls.begin()
-            } threads: { _, server, _ in
+            } threads: { _, server, sandbox in
+                sandbox.tell()
                 status = try server.run()
             }
             return status

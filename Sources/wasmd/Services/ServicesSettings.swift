@@ -38,13 +38,7 @@ struct ServicesSettings {
             }
         }
         isNative = arguments.has(.nativeServer)
-        if arguments.has(.noSandbox), arguments.has(.sandbox) {
-            throw .conflict(.noSandbox, .sandbox, .services)
-        }
-        let wanted = try arguments.read(
-            .sandbox, expected: "nothing or " + Sandbox.words.joined(separator: ", ")
-        ) { Sandbox(word: $0) }
-        sandbox = arguments.has(.noSandbox) ? nil : wanted ?? .asFarAsPossible
+        sandbox = try arguments.servingSandbox(.services)
         sessions =
             try arguments.read(.maxSessions, expected: "a number from 1 to 10000") { text in
                 Quantity.count(text).flatMap { 1...10_000 ~= $0 ? Int($0) : nil }

@@ -48,9 +48,10 @@ struct TransportCommand {
             settings.sandbox, file: "watm \(settings.verb.rawValue)", confinement: confinement
         ).start {
             ((), try TransportServer.listen(settings, role, texts.listener))
-        } threads: { _, sockets, _ in
+        } threads: { _, sockets, sandbox in
             let content = try files.content(of: texts)
             try check(content, role)
+            sandbox.tell()
             code = try TransportServer(settings, role, files, content, lines, sockets).run()
         }
         return code

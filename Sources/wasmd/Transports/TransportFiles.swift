@@ -153,7 +153,13 @@ struct TransportFiles: Sendable {
     }
 
     static func hostConfiguration(_ path: Word) throws(Refusal) -> HostConfiguration {
-        let bytes = try content(of: path)
+        try hostConfiguration(path, content(of: path))
+    }
+
+    /// - Parameter bytes: of the file.
+    static func hostConfiguration(
+        _ path: Word, _ bytes: [UInt8]
+    ) throws(Refusal) -> HostConfiguration {
         do throws(HostConfiguration.Fault) {
             return try HostConfiguration(bytes)
         } catch {

@@ -88,10 +88,7 @@ struct TransportSettings {
         ) { text in Quantity.nanoseconds(text).map { .nanoseconds($0) } }
         printsJSON = arguments.has(.json)
         features = run.features
-        if arguments.has(.noSandbox), arguments.has(.sandbox) {
-            throw .conflict(.noSandbox, .sandbox, .watm)
-        }
-        sandbox = arguments.has(.noSandbox) ? nil : run.sandbox ?? .asFarAsPossible
+        sandbox = try arguments.servingSandbox(.watm)
         connectionLimit = try arguments.read(
             .maxConnections, expected: "a number above zero"
         ) { text in Quantity.count(text).flatMap { $0 > 0 ? Int(clamping: $0) : nil } }

@@ -68,7 +68,8 @@ import WasmdEventLoop
 
     /// Bytes that wait for the guest at most.
     public var queueLimit: Int {
-        limits.queuedBytes.multipliedReportingOverflow(by: 4).partialValue
+        let (bytes, isTooMuch) = limits.queuedBytes.multipliedReportingOverflow(by: 4)
+        return isTooMuch ? .max : bytes
     }
 
     // MARK: The carrier

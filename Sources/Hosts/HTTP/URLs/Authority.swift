@@ -4,6 +4,14 @@ public struct Authority: Equatable, Sendable {
         /// A registered name: not empty, in lower case, without percent encoding and final dot.
         case name([UInt8])
         case address(IPAddress)
+
+        /// As resolvers take it: the name, or the address without brackets.
+        public var bytes: [UInt8] {
+            switch self {
+            case .name(let name): name
+            case .address(let address): address.bytes
+            }
+        }
     }
 
     public let host: Host

@@ -15,11 +15,7 @@ extension TLSProgram {
         deadline: LoopInstant
     ) async throws -> ByteStream {
         guard let slot = takeSlot() else { throw TLSError.limit(limit) }
-        let name =
-            switch host {
-            case .name(let bytes): String(decoding: bytes, as: UTF8.self)
-            case .address(let address): String(decoding: address.bytes, as: UTF8.self)
-            }
+        let name = String(decoding: host.bytes, as: UTF8.self)
         let addresses = try await loop.withDeadline(deadline) {
             try await resolver.addresses(of: name, on: loop)
         }

@@ -63,12 +63,7 @@ public struct SiteHandler: Sendable {
     /// malformed.
     private static func host(_ head: RequestHead) -> [UInt8]? {
         guard let authority = head.authority else { return [] }
-        return Authority(authority).map { authority in
-            switch authority.host {
-            case .name(let name): name
-            case .address(let address): address.bytes
-            }
-        }
+        return Authority(authority)?.host.bytes
     }
 
     private static func text(_ address: SystemAddress) -> String? {

@@ -126,13 +126,9 @@ public final class GuestHTTP: Sendable {
     private func note(_ error: any Error, of url: OutboundURL) {
         guard GuestHTTPError(error) == .request, !Task.isCancelled else { return }
         let authority = url.url.authority
-        let host =
-            switch authority.host {
-            case .name(let name): name
-            case .address(let address): address.bytes
-            }
         // Neither path nor user, which may be secrets.
-        let place = HarmlessText.text(String(decoding: host, as: UTF8.self), atMost: 300)
+        let place = HarmlessText.text(
+            String(decoding: authority.host.bytes, as: UTF8.self), atMost: 300)
         let port = authority.port.map { ":\($0)" } ?? ""
         let text = "request to \(place)\(port) failed: \(error)"
         let isTold = state.withLock { $0.failures.take(text, at: .now) }

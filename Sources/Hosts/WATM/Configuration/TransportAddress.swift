@@ -60,8 +60,8 @@ public enum TransportAddress: Hashable, Sendable {
         let loop = guests.loop
         let stream: ByteStream
         switch self {
-        case .datagrams(let inner):
-            return try await inner.connect(resolver, limits, on: guests, time: time)
+        // Who has a use for datagrams calls `connectDatagrams`.
+        case .datagrams: throw SystemError.afnosupport
         case .address(let address):
             stream = try await ByteStream.connect(to: address, on: loop, deadline: deadline)
         case .host(let host, let port):

@@ -67,8 +67,11 @@ import WasmdGuests
             } catch {
                 switch error {
                 case .closed, .cancelled: return
-                // Says that an earlier datagram did not arrive.
-                case .system: continue
+                // Says that an earlier datagram did not arrive. The pause is for what lasts, such as
+                // memory that the kernel does not have.
+                case .system:
+                    try? await guests.loop.sleep(for: .milliseconds(1))
+                    continue
                 default: throw error
                 }
             }

@@ -153,32 +153,24 @@ public final class TransportService: Sendable {
         let description: String
     }
 
-    /// The number of a new peer.
-    func admitPeer() -> Result<UInt64, Refusal> {
-        let number = count.wrappingAdd(1, ordering: .relaxed).newValue
-        guard let limit = enter(number) else { return .success(number) }
-        return .failure(Refusal(description: full(limit)))
-    }
-
     func tellRefusal(_ reason: String) { options.refused(reason) }
-
-    private func full(_ limit: Int) -> String {
-        "\(limit) connections are open, which is the limit: \(options.remedy)"
-    }
 
     private var socketLimits: GuestSocketLimits { chain.first?.options.sockets ?? .init() }
 
     /// The number of a connection that was accepted; nil if there is no room for it.
     private func admit() -> UInt64? {
-        let number = count.wrappingAdd(1, ordering: .relaxed).newValue
-        guard let limit = enter(number) else { return number }
-        options.refused(full(limit))
-        return nil
+        switch admitPeer() {
+        case .success(let number): return number
+        case .failure(let refusal):
+            options.refused(refusal.description)
+            return nil
+        }
     }
 
-    /// Counts a connection; returns the limit if there is no room for it.
-    private func enter(_ number: UInt64) -> Int? {
-        state.withLock { state -> Int? in
+    /// Counts a connection, and gives it a number.
+    func admitPeer() -> Result<UInt64, Refusal> {
+        let number = count.wrappingAdd(1, ordering: .relaxed).newValue
+        let limit = state.withLock { state -> Int? in
             state.statistics.accepted &+= 1
             if state.statistics.live >= state.connectionLimit {
                 state.statistics.refused &+= 1
@@ -188,6 +180,11 @@ public final class TransportService: Sendable {
             state.beginnings[number] = .now
             return nil
         }
+        guard let limit else { return .success(number) }
+        return .failure(
+            Refusal(
+                description:
+                    "\(limit) connections are open, which is the limit: \(options.remedy)"))
     }
 
     private func refuse(_ number: UInt64, _ reason: String) {

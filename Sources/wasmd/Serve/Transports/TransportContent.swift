@@ -36,7 +36,7 @@ struct TransportContent: Sendable {
         if let path = section.hostConfig {
             let bytes = try TransportFiles.content(of: path)
             hash.update(bytes.span)
-            host = try TransportFiles.hostConfiguration(path)
+            host = try TransportFiles.hostConfiguration(path, bytes)
         }
         self.host = host
         paths =
