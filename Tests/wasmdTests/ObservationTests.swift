@@ -82,19 +82,33 @@ import Testing
     }
 
     @Test func anInterruptFromTheKeyboardLeavesTheFiles() throws {
+        // It prints a line after half a second, when the profile has something of it.
         let file = try folder.write(
             "spin.wat",
-            Array(#"(module (func $spin (export "_start") (loop $l (br $l))))"#.utf8))
+            Array(
+                """
+                (module
+                  (import "wasi_snapshot_preview1" "fd_write"
+                    (func $fd_write (param i32 i32 i32 i32) (result i32)))
+                  (import "wasi_snapshot_preview1" "clock_time_get"
+                    (func $clock (param i32 i64 i32) (result i32)))
+                  (memory (export "memory") 1)
+                  (data (i32.const 0) "\\08\\00\\00\\00\\06\\00\\00\\00ready\\n")
+                  (func $now (result i64)
+                    (drop (call $clock (i32.const 1) (i64.const 0) (i32.const 200)))
+                    (i64.load (i32.const 200)))
+                  (func $spin (export "_start") (local $end i64)
+                    (local.set $end (i64.add (call $now) (i64.const 500_000_000)))
+                    (loop $l (br_if $l (i64.lt_u (call $now) (local.get $end))))
+                    (drop
+                      (call $fd_write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 200)))
+                    (loop $l (br $l))))
+                """.utf8))
         let result = try run(
-            "/usr/bin/env",
-            [
-                "timeout", "--preserve-status", "--kill-after=30", "--signal=INT", "5",
-                Wasmd.path, "run",
-                "--flamegraph", "\(folder.path)/out.svg", file,
-            ])
+            Wasmd.path, ["run", "--flamegraph", "\(folder.path)/out.svg", file], signal: SIGINT)
         // As the shell says of a process that an interrupt ended.
         #expect(result.status == 130)
-        #expect(result.error.contains("#0 spin (func[0])"))
+        #expect(result.error.contains("#0 spin (func[3])"))
         #expect(try text("out.svg").contains("<title>spin, "))
     }
 }

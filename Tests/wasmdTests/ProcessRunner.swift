@@ -12,9 +12,12 @@ struct ProcessResult {
 struct ProcessFailure: Error { let errno: Int32 }
 
 /// Runs a program to its end. `status` is its exit code, or 128 and the signal that ended it.
+///
+/// - Parameter signal: sent once the program has printed something to standard output: when it got
+///   that far is known then, however slow the machine is.
 func run(
     _ program: String, _ arguments: [String], input: [UInt8] = [], folder: String? = nil,
-    environment: [String] = ["PATH=/usr/bin:/bin", "LC_ALL=C"]
+    environment: [String] = ["PATH=/usr/bin:/bin", "LC_ALL=C"], signal: Int32? = nil
 ) throws -> ProcessResult {
     let files = try (0..<3).map { _ in try TemporaryFile() }
     defer { files.forEach { $0.close() } }
@@ -48,13 +51,22 @@ func run(
     guard failure == 0 else { throw ProcessFailure(errno: failure) }
 
     var status: Int32 = 0
-    while waitpid(process, &status, 0) < 0 {
-        guard errno == EINTR else { throw ProcessFailure(errno: errno) }
+    var hasEnded = false
+    if let signal {
+        while files[1].size == 0, !hasEnded {
+            usleep(10_000)
+            hasEnded = waitpid(process, &status, WNOHANG) == process
+        }
+        if !hasEnded { kill(process, signal) }
     }
-    let signal = status & 0x7f
+    while !hasEnded {
+        hasEnded = waitpid(process, &status, 0) == process
+        guard hasEnded || errno == EINTR else { throw ProcessFailure(errno: errno) }
+    }
+    let ending = status & 0x7f
     let output = try files[1].contents()
     return ProcessResult(
-        status: signal == 0 ? status >> 8 & 0xff : 128 + signal,
+        status: ending == 0 ? status >> 8 & 0xff : 128 + ending,
         output: String(decoding: output, as: UTF8.self),
         error: String(decoding: try files[2].contents(), as: UTF8.self), outputBytes: output)
 }
@@ -83,8 +95,14 @@ private struct TemporaryFile {
         lseek(descriptor, 0, SEEK_SET)
     }
 
+    /// Without moving the place at which the program writes.
+    var size: Int {
+        var status = stat()
+        return fstat(descriptor, &status) == 0 ? Int(status.st_size) : 0
+    }
+
     func contents() throws -> [UInt8] {
-        let size = lseek(descriptor, 0, SEEK_END)
+        let size = size
         guard size > 0 else { return [] }
         return [UInt8](unsafeUninitializedCapacity: Int(size)) { buffer, count in
             count = max(0, pread(descriptor, buffer.baseAddress, buffer.count, 0))
