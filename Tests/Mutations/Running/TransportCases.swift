@@ -6,8 +6,8 @@ import WasmdGuests
 import WasmdWATM
 
 /// Cases that are modules of transports: each is examined as `wasmd watm validate` does, and one that
-/// can be used carries a connection, whose peer echoes, to its end. A guest may trap, return errors,
-/// loop or do nothing; the process must go on.
+/// can be used carries a connection in each role that it has, whose peer echoes, to its end. A guest
+/// may trap, return errors, loop or do nothing; the process must go on.
 enum TransportCases {
     private static let fuel: UInt64 = 200_000
     private static let memoryBytes: UInt64 = 16 << 20
@@ -51,7 +51,7 @@ enum TransportCases {
         }
     }
 
-    private static func connect(_ module: Module, _ report: TransportReport) throws {
+    private static var options: TransportOptions {
         var options = TransportOptions()
         options.world.standardOutput = .null
         options.world.standardError = .null
@@ -60,26 +60,30 @@ enum TransportCases {
         options.limits.time = .milliseconds(300)
         options.limits.startTime = .milliseconds(300)
         options.limits.stopTime = .milliseconds(100)
-        let transport = try Transport(module, options)
+        options.addresses.allow("127.0.0.1:*")
+        return options
+    }
+
+    private static func connect(_ module: Module, _ report: TransportReport) throws {
         try EventLoop().run { loop in
             let guests = try GuestLoop(loop)
             let listener = try Listener(.ipv4([127, 0, 0, 1], port: 0), on: loop)
             guard let address = listener.address else { return }
             let echo = loop.spawn {
-                guard let stream = try? await listener.accept() else { return }
-                var buffer = InputBuffer(capacity: 4096)
-                while let count = try? await stream.read(into: &buffer), count > 0 {
-                    guard (try? await stream.write(buffer.take())) != nil else { return }
+                while let stream = try? await listener.accept() {
+                    var buffer = InputBuffer(capacity: 4096)
+                    while let count = try? await stream.read(into: &buffer), count > 0 {
+                        guard (try? await stream.write(buffer.take())) != nil else { break }
+                    }
                 }
             }
-            if report.roles.contains(.dial),
-                let connection = try? await transport.dial(.address(address), on: guests)
-            {
-                try? await connection.write(Array("a few bytes".utf8))
-                connection.finishWriting()
-                _ = try? await connection.read()
-                connection.close()
-                _ = try? await connection.outcome()
+            let transport = try Transport(module, options)
+            if report.roles.contains(.dial) {
+                await exchange(try? await transport.dial(.address(address), on: guests))
+            }
+            if report.roles.contains(.listen) { try await accept(transport, on: guests) }
+            if report.roles.contains(.run) {
+                try await runEntry(module, remote: address, on: guests)
             }
             echo.cancel()
             listener.close()
@@ -88,6 +92,66 @@ enum TransportCases {
                 try await exchangeDatagrams(transport, on: guests)
             }
         }
+    }
+
+    private static func exchange(_ connection: TransportConnection?) async {
+        guard let connection else { return }
+        try? await connection.write(Array("a few bytes".utf8))
+        connection.finishWriting()
+        _ = try? await connection.read()
+        connection.close()
+        _ = try? await connection.outcome()
+    }
+
+    /// A peer that sends something and closes.
+    private static func accept(_ transport: Transport, on guests: GuestLoop) async throws {
+        let loop = guests.loop
+        let listener = try Listener(.ipv4([127, 0, 0, 1], port: 0), on: loop)
+        guard let address = listener.address else { return }
+        let client = loop.spawn { await talk(to: address, on: loop) }
+        await exchange(try? await transport.accept(from: listener, on: guests))
+        listener.close()
+        client.cancel()
+        await client.value
+    }
+
+    /// The entry of a guest that dials and listens by itself; its configuration has the addresses.
+    private static func runEntry(
+        _ module: Module, remote: SystemAddress, on guests: GuestLoop
+    ) async throws {
+        let loop = guests.loop
+        let place = try Listener(.ipv4([127, 0, 0, 1], port: 0), on: loop)
+        guard let local = place.address else { return }
+        place.close()
+        var options = options
+        options.limits.time = .milliseconds(100)
+        options.configuration = Array(
+            """
+            {"remote_address": "127.0.0.1", "remote_port": \(remote.port ?? 0),
+             "local_address": "127.0.0.1", "local_port": \(local.port ?? 0),
+             "password": "a password", "bypass": false}
+            """.utf8)
+        let transport = try Transport(module, options)
+        let client = loop.spawn {
+            for _ in 0..<20 where await !talk(to: local, on: loop) {
+                guard (try? await loop.sleep(for: .milliseconds(5))) != nil else { return }
+            }
+        }
+        _ = try? await transport.run(on: guests)
+        client.cancel()
+        await client.value
+    }
+
+    /// Whether it could connect.
+    @discardableResult
+    private static func talk(to address: SystemAddress, on loop: EventLoop) async -> Bool {
+        guard let stream = try? await ByteStream.connect(to: address, on: loop) else { return false }
+        try? await stream.write(Array("a few bytes from a peer".utf8))
+        try? stream.finishWriting()
+        var buffer = InputBuffer(capacity: 4096)
+        while let count = try? await stream.read(into: &buffer), count > 0 { _ = buffer.take() }
+        stream.close()
+        return true
     }
 
     /// Datagrams of several sizes to a peer that sends them back.
