@@ -392,7 +392,7 @@ private func code(_ error: HTTPClientError?) -> Int? {
         #expect(try ask(Self.established + "exit 0") == .disconnected)
         #expect(try ask(Self.established + "exec yes flood >&2") == .disconnected)
         #expect(
-            try ask(Self.established + "exec sleep 100", timeout: .milliseconds(300))
+            try ask(Self.established + "exec sleep 100", timeout: .seconds(3))
                 == .timedOut(.waiting))
         guard case .response? = try ask(Self.established + "exec yes garbage") else {
             Issue.record("garbage was accepted")
