@@ -1,4 +1,5 @@
 import WasmInterpreter
+import WasmSystem
 import WasmText
 import WasmWASI
 import WasmdEventLoop
@@ -108,7 +109,7 @@ enum TransportCases {
         let loop = guests.loop
         let listener = try Listener(.ipv4([127, 0, 0, 1], port: 0), on: loop)
         guard let address = listener.address else { return }
-        let client = loop.spawn { await talk(to: address, on: loop) }
+        let client = loop.spawn { _ = await talk(to: address, on: loop) }
         await exchange(try? await transport.accept(from: listener, on: guests))
         listener.close()
         client.cancel()
@@ -143,9 +144,10 @@ enum TransportCases {
     }
 
     /// Whether it could connect.
-    @discardableResult
     private static func talk(to address: SystemAddress, on loop: EventLoop) async -> Bool {
-        guard let stream = try? await ByteStream.connect(to: address, on: loop) else { return false }
+        guard let stream = try? await ByteStream.connect(to: address, on: loop) else {
+            return false
+        }
         try? await stream.write(Array("a few bytes from a peer".utf8))
         try? stream.finishWriting()
         var buffer = InputBuffer(capacity: 4096)
