@@ -70,7 +70,32 @@ static inline uint32_t request(
         host_loginfo(module, strlen(module), log_line, (size_t)log_size);       \
     } while (0)
 
-// The value of `key = 'value'` in a file of TOML; ends the module if it is not there.
+// Reads a value of TOML that is on one line: a string in either kind of quotes, or a bare word such
+// as a number. Returns null if it is none, or has no end.
+static inline char *toml_value(const char *at) {
+    at += strspn(at, " \t");
+    char quote = *at == '"' || *at == '\'' ? *at++ : 0;
+    char *value = malloc(strlen(at) + 1);
+    if (!value) abort();
+    size_t size = 0;
+    for (; *at; at++) {
+        if (quote ? *at == quote : strchr(" \t\r\n#", *at) != NULL) break;
+        if (*at == '\n') break;
+        // Only strings in double quotes have escapes.
+        if (quote == '"' && *at == '\\' && at[1]) {
+            at++;
+            value[size++] = *at == 'n' ? '\n' : *at == 't' ? '\t' : *at == 'r' ? '\r' : *at;
+        } else {
+            value[size++] = *at;
+        }
+    }
+    value[size] = 0;
+    if (quote ? *at == quote : size > 0) return value;
+    free(value);
+    return NULL;
+}
+
+// The value of a key at the top of a file of TOML; ends the module if it is not there.
 static inline char *setting(const struct text *path, const char *key) {
     char name[1024];
     snprintf(name, sizeof name, "%.*s", (int)path->count, path->bytes);
@@ -81,12 +106,15 @@ static inline char *setting(const struct text *path, const char *key) {
     }
     char line[1024];
     while (fgets(line, sizeof line, file)) {
+        const char *at = line + strspn(line, " \t");
+        if (*at == '[') break;
         size_t size = strlen(key);
-        if (strncmp(line, key, size) != 0) continue;
-        char *start = strchr(line, '\''), *end = strrchr(line, '\'');
-        if (!start || start == end) continue;
+        if (strncmp(at, key, size) != 0) continue;
+        at += size + strspn(at + size, " \t");
+        char *value = *at == '=' ? toml_value(at + 1) : NULL;
+        if (!value) continue;
         fclose(file);
-        return strndup(start + 1, (size_t)(end - start - 1));
+        return value;
     }
     fprintf(stderr, "%s: %s is missing\n", name, key);
     abort();

@@ -1,7 +1,9 @@
 import Glibc
 import Testing
+import WasmSystem
 import WasmdBroker
 import WasmdEventLoop
+import WasmdHTTPServer
 import WasmdStorage
 
 /// A folder that is removed with its files.
@@ -39,6 +41,44 @@ final class TestFolder: Sendable {
 
 /// Durable topics, over restarts.
 @Suite struct DurableTests {
+    /// A client of the port sends more while its messages are being written: they share a wait for
+    /// the disk, and do not run together.
+    @Test func messagesOfAConnectionShareAWait() throws {
+        let folder = try TestFolder()
+        let store = try folder.store()
+        defer { store.close() }
+        var options = Broker.Options()
+        options.dynamic?.isDurable = true
+        let broker = try Broker(options, store: store)
+        try EventLoop().run { loop in
+            // Nothing is written before the broker is started.
+            let server = WireServer(broker)
+            let sockets = try ListeningSockets(.ipv4([127, 0, 0, 1], port: 0), loopCount: 1)
+            try await server.serve(sockets, on: [loop])
+            let stream = try await ByteStream.connect(to: try #require(sockets.address), on: loop)
+            for number in 1...64 {
+                try await stream.write(Array("alert \(number)".utf8))
+                while broker.totals.unwritten < number {
+                    try await loop.sleep(for: .milliseconds(1))
+                }
+            }
+            #expect(broker.totals.published == 0)
+            // Waits until they are written.
+            try await stream.write(Array("read alert".utf8))
+            broker.start(on: loop)
+            var buffer = InputBuffer(capacity: 1000)
+            for number in 1...64 {
+                _ = try await stream.read(into: &buffer)
+                #expect(String(decoding: buffer.take(), as: UTF8.self) == "alert \(number)")
+                try await stream.write(Array("read alert".utf8))
+            }
+            #expect(server.statistics.commands >= 128)
+            stream.close()
+            server.stop()
+            try await broker.flush()
+        }
+    }
+
     private var options: Broker.Options {
         var options = Broker.Options()
         options.dynamic?.isDurable = true

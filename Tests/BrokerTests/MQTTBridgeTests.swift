@@ -109,6 +109,43 @@ import WasmdEventLoop
         }
     }
 
+    /// With a time to leave, the connection stays after DISCONNECT until the server has closed it:
+    /// what is closed at once may lose its last bytes on the way.
+    @Test(arguments: [true, false]) func leavesItsServer(closes: Bool) throws {
+        let port = Latest<UInt16>(0)
+        var wanted = MQTTBridgeOptions(name: "site", client: Array("client".utf8)) {
+            loop, deadline in
+            try await ByteStream.connect(
+                to: .ipv4([127, 0, 0, 1], port: port.value), on: loop, deadline: deadline)
+        }
+        wanted.out = [TopicPattern(.telemetry)]
+        wanted.leaveTime = closes ? .seconds(60) : .milliseconds(20)
+        let bridge = MQTTBridge(Broker(), wanted)
+        try EventLoop().run { loop in
+            let listener = try Listener(.ipv4([127, 0, 0, 1], port: 0), on: loop)
+            port.value = listener.address?.port ?? 0
+            let running = loop.spawn { await bridge.run(on: loop) }
+            let peer = Peer(try await listener.accept())
+            try await peer.accept()
+            while !bridge.statistics.isConnected { try await loop.sleep(for: .milliseconds(1)) }
+            let hasClosed = Latest(false)
+            let ending = loop.spawn { () -> Bool in
+                await running.value
+                return hasClosed.value
+            }
+            running.cancel()
+            #expect(try await peer.nextOther() == .disconnect)
+            if closes {
+                // Turns in which a bridge that does not wait would end.
+                for _ in 0..<200 { await loop.yield() }
+                hasClosed.value = true
+                peer.stream.close()
+            }
+            // Without a sign of the server it ends when the time is over.
+            #expect(await ending.value == closes)
+        }
+    }
+
     @Test func connectsAndSends() throws {
         try run { options in
             options.user = Array("u".utf8)

@@ -128,6 +128,67 @@ extension Delivery {
         #expect(try broker.readText(.telemetry) == "91")
     }
 
+    /// Messages of those who have the most make room for those who have little.
+    @Test(arguments: [true, false]) func manyTopicsTakeNobodysRoom(refuses: Bool) throws {
+        var options = Broker.Options()
+        options.limits.messages = 100
+        options.dynamic?.queue = 50
+        var refusing = TopicOptions()
+        refusing.whenFull = .refuse
+        if refuses { options.topics[.telemetry] = refusing }
+        let broker = Broker(options)
+        try broker.publishNow("kept", to: .alert)
+        let flood = (0..<10).compactMap { TopicName("flood/\($0)") }
+        for number in 0..<1000 { try broker.publishNow("x", to: flood[number % 10]) }
+        // Nothing of these topics is there that could be dropped.
+        for number in 0..<5 { try broker.publishNow("\(number)", to: .telemetry) }
+        for number in 0..<1000 { try broker.publishNow("x", to: flood[number % 10]) }
+        #expect(broker.totals.messages == 100)
+        #expect(try broker.readText(.alert) == "kept")
+        for number in 0..<5 { #expect(try broker.readText(.telemetry) == "\(number)") }
+    }
+
+    @Test func configuredTopicsLoseNothingToOthers() throws {
+        var options = Broker.Options()
+        options.limits.messages = 10
+        options.topics[.alert] = TopicOptions()
+        let broker = Broker(options)
+        for number in 0..<10 { try broker.publishNow("\(number)", to: .alert) }
+        #expect(throws: BrokerError.full(limit: "messages")) {
+            try broker.publishNow("x", to: .telemetry)
+        }
+        // Its own publisher drops its oldest.
+        try broker.publishNow("10", to: .alert)
+        #expect(try broker.readText(.alert) == "1")
+    }
+
+    /// A subscriber that takes nothing and holds the most drops messages, or is cut off.
+    @Test(arguments: [SubscriptionOptions.WhenFull.drop, .cutOff])
+    func aSubscriberThatHoldsMost(whenFull: SubscriptionOptions.WhenFull) throws {
+        var options = Broker.Options()
+        options.limits.messages = 50
+        options.dynamic?.queue = 0
+        let broker = Broker(options)
+        var wanted = SubscriptionOptions()
+        wanted.whenFull = whenFull
+        let greedy = try broker.subscribe([TopicPattern(.telemetry)], wanted)
+        let modest = try broker.subscribe([TopicPattern(.alert)], wanted)
+        try broker.publishNow("first", to: .alert)
+        for number in 0..<60 { try broker.publishNow("\(number)", to: .telemetry) }
+        try broker.publishNow("second", to: .alert)
+        #expect(broker.totals.messages <= 50)
+        for text in ["first", "second"] {
+            let delivery = try #require(try modest.nextNow())
+            #expect(delivery.message.payload == Array(text.utf8))
+            #expect(delivery.lost == 0)
+        }
+        if whenFull == .drop {
+            #expect(try greedy.nextNow()?.lost == 12)
+        } else {
+            #expect(throws: BrokerError.ended(.tooSlow(limit: 1000))) { try greedy.nextNow() }
+        }
+    }
+
     @Test func bytesOfAllAreLimited() throws {
         var options = Broker.Options()
         options.limits.bytes = 2000

@@ -151,7 +151,19 @@ import Testing
         let result = try drive(
             """
             port, messages = sink(), free()
-            process = start('services', '--root', solution(port), '-g', f'http://127.0.0.1:{port}',
+            root = solution(port)
+            # Other ways to write the same values.
+            with open(root + '/gateway_module/config.toml', 'w') as file: file.write(f'''
+            # topic = 'other'
+              http_post_url="http://127.0.0.1:{port}/post" # where to
+            http_post_interval_in_milliseconds\\t= "100"
+            http_post_response_code = 200  # a number
+            topics = "no"
+            topic = 'telemetry' # 'not'
+            [other]
+            topic = "other"
+            ''')
+            process = start('services', '--root', root, '-g', f'http://127.0.0.1:{port}',
                 '-s', f'127.0.0.1:{messages}', '--native-server')
             wait(lambda: any('device Id' in r[4] for r in seen), 'telemetry')
             print(ask(messages, 'read alert', 'alert hi', 'nospace', 'read alert', 'read alert',
@@ -439,6 +451,103 @@ import Testing
                 status 0
                 POST True
                 True
+                True
+                status 0
+
+                """, "\(result.error)")
+    }
+
+    /// Greedy modules beside one that behaves well, in a server that lives, and ends when it is told.
+    @Test func greedyModulesInAServer() throws {
+        let result = try drive(
+            """
+            web = free()
+            def module(name, body, more=''):
+                with open(f'{folder}/{name}.wat', 'w') as file: file.write('''(module
+              (import "hostobservability" "loginfo" (func $log (param i32 i32 i32 i32)))
+              (import "hostobservability" "publish" (func $publish (param i32 i32 i32 i32)))
+              (import "hostobservability" "subscribe" (func $subscribe (param i32 i32 i32)))
+              (import "wasi_snapshot_preview1" "fd_write"
+                (func $write (param i32 i32 i32 i32) (result i32)))
+              (import "wasi_snapshot_preview1" "sock_accept"
+                (func $accept (param i32 i32 i32) (result i32)))
+              (memory (export "memory") 2)
+              (global $next (mut i32) (i32.const 4096))
+              (data (i32.const 1000) "beatechoflood")
+              (func (export "canonical_abi_realloc") (param i32 i32 i32 i32) (result i32)
+                (global.get $next)
+                (global.set $next (i32.add (global.get $next) (local.get 3))))
+              ''' + more + '(func (export "_start") (local $i i32) ' + body + '))')
+                return f'{folder}/{name}.wat'
+            flood = 'i32.const 1008) (i32.const 5) (i32.const 2048) (i32.const 65000)'
+            modules = {
+                'neighbour': '''(loop $again
+                  (call $subscribe (i32.const 1000) (i32.const 4) (i32.const 16))
+                  (call $publish (i32.const 1004) (i32.const 4)
+                    (i32.load (i32.const 16)) (i32.load (i32.const 20)))
+                  (global.set $next (i32.const 4096))
+                  (br $again))''',
+                'loops': '(loop $l (br $l))',
+                'grows': '(loop $l (drop (memory.grow (i32.const 1))) (br $l))',
+                'floods': f'(loop $l (call $publish ({flood}) (br $l))',
+                'stuck': '(call $subscribe (i32.const 1008) (i32.const 5) (i32.const 16)) '
+                    '(loop $l (br $l))',
+                'writes': '''(i32.store (i32.const 16) (i32.const 2048))
+                  (i32.store (i32.const 20) (i32.const 60000))
+                  (loop $l (drop (call $write (i32.const 1) (i32.const 16) (i32.const 1)
+                    (i32.const 32))) (br $l))''',
+                'accepts': '''(loop $l (drop (call $accept (i32.const 3) (i32.const 0)
+                    (i32.const 32))) (br $l))''',
+                'recurses': '(call $deep)', 'traps': 'unreachable', 'throws': '(throw $e)',
+            }
+            socket_port = free()
+            more = {'accepts': f'listen = ["127.0.0.1:{socket_port}"]\\ndescriptors = 20'}
+            definitions = {'recurses': '(func $deep (call $deep) (nop))', 'throws': '(tag $e)'}
+            sections = ''
+            for name, body in modules.items():
+                path = module(name, body, definitions.get(name, ''))
+                sections += f'[service.{name}]\\nmodule = "{path}"\\npublish = ["echo", "flood"]\\n'
+                sections += 'subscribe = ["beat", "flood"]\\nrestart_limit = 2\\n'
+                sections += 'restart_pause = "10ms"\\n' + more.get(name, '') + '\\n'
+            with open(folder + '/wasmd.toml', 'w') as file: file.write(f'''
+            data = "{folder}/data"
+            [executor]
+            listen = ["127.0.0.1:{web}"]
+            ''' + sections)
+            process = start('serve', '--config', folder + '/wasmd.toml')
+            def control(*words):
+                return subprocess.run([wasmd, 'services', *words, '--server', f'http://127.0.0.1:{web}'],
+                    capture_output=True, text=True).stdout
+            import http.client
+            def admin(method, path, body=None):
+                client = http.client.HTTPConnection('127.0.0.1', web, timeout=60)
+                client.request(method, '/admin/topics' + path, body)
+                answer = client.getresponse()
+                return answer.status, answer.read().decode()
+            failed = ('recurses', 'traps', 'throws')
+            wait(lambda: all(f'{name}  failed' in control('list') for name in failed), 'failures')
+            wait(lambda: 'neighbour  ready' in control('list'), 'the neighbour')
+            streams = [socket.create_connection(('127.0.0.1', socket_port)) for _ in range(50)]
+            echoes = []
+            def echo():
+                status, text = admin('POST', '/read?topic=echo')
+                if status == 200: echoes.append(text)
+                return len(echoes) > number
+            for number in range(20):
+                admin('POST', '/publish?topic=beat&retain=true', str(number))
+                wait(echo, 'an echo')
+            print(echoes == [f'beat {number}' for number in range(20)])
+            lines = {l.split('  ')[0]: l.split('  ')[1:3] for l in control('list').splitlines()}
+            print([(name, *lines[name]) for name in failed])
+            print([lines[name] for name in modules if name not in failed]
+                == [['ready', '1 starts']] * 7)
+            end(process)
+            """)
+        #expect(
+            result.output == """
+                True
+                [('recurses', 'failed', '3 starts'), ('traps', 'failed', '3 starts'), \
+                ('throws', 'failed', '3 starts')]
                 True
                 status 0
 

@@ -37,6 +37,24 @@ public final class GuestLoop: @unchecked Sendable {
         waits = try GuestWaits(loop)
     }
 
+    /// One for each of these loops, made on their threads.
+    ///
+    /// - Throws: as `init`.
+    public static func each(of loops: [EventLoop]) async throws -> [GuestLoop] {
+        var all: [GuestLoop] = []
+        for loop in loops {
+            let made = loop.spawn { () -> Result<GuestLoop, SystemError> in
+                do throws(SystemError) {
+                    return .success(try GuestLoop(loop))
+                } catch {
+                    return .failure(error)
+                }
+            }
+            all.append(try await made.value.get())
+        }
+        return all
+    }
+
     /// Runs a guest to its end, from a task of the loop.
     ///
     /// Cancelling the task interrupts the guest, wherever it is.

@@ -79,12 +79,15 @@ private struct OpenBroker: OpenService {
     var surfaces: [any Surface] { [] }
 
     var operatorSurfaces: [any Surface] {
-        [BrokerSurface.make(broker, isStopping: { [readiness] in readiness.has(.stopping) })]
+        [
+            BrokerSurface.make(
+                broker, bridges: bridges, isStopping: { [readiness] in readiness.has(.stopping) })
+        ]
     }
 
     var api: APITable { BrokerSurface.api }
 
-    var status: Document.Member? { .init("broker", broker.status) }
+    var status: Document.Member? { .init("broker", broker.status(bridges)) }
 
     func serve(
         _ bound: DaemonListeners.Bound, on loops: [EventLoop]

@@ -1,3 +1,4 @@
+import Synchronization
 import WasmInterpreter
 import WasmSystem
 import WasmWASI
@@ -78,6 +79,8 @@ struct ModuleServices: DaemonService {
         for secret in secrets { definition.values[secret.name] = secret.value }
         definition.topics = TopicPermissions(
             publishing: section.publish, subscribing: section.subscribe)
+        if let topics = section.topics { definition.topicLimit = topics }
+        if let size = section.storeSize { definition.storeLimits.bytes = Int(clamping: size) }
         definition.after = section.after
         definition.schedule = section.schedule
         definition.restart = section.restart
@@ -127,9 +130,16 @@ struct ModuleServices: DaemonService {
     }
 }
 
-private struct OpenModuleServices: OpenService {
-    let host: ServiceHost
-    let definitions: [ServiceDefinition]
+private final class OpenModuleServices: OpenService {
+    private let host: ServiceHost
+    private let definitions: [ServiceDefinition]
+    /// Over which services are spread; known before `start`.
+    private let loops = Mutex<[EventLoop]>([])
+
+    init(host: ServiceHost, definitions: [ServiceDefinition]) {
+        self.host = host
+        self.definitions = definitions
+    }
 
     /// It has no listeners of its own.
     var personality: DaemonSettings.Personality { .console }
@@ -139,10 +149,16 @@ private struct OpenModuleServices: OpenService {
 
     func watch(_ metrics: MetricRegistry) { host.watch(metrics) }
 
+    /// It has no listeners here: sockets belong to services.
+    func serve(on loops: [EventLoop], _ loop: EventLoop) async throws {
+        self.loops.withLock { $0 = loops }
+    }
+
     func start(on loop: EventLoop) async throws {
-        let guests = try GuestLoop(loop)
+        let loops = loops.withLock { $0 }
+        let guests = try await GuestLoop.each(of: loops.isEmpty ? [loop] : loops)
         let (host, definitions) = (host, definitions)
-        loop.spawn { await host.start(definitions, on: [guests]) }
+        loop.spawn { await host.start(definitions, on: guests) }
     }
 }
 

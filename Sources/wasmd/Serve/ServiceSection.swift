@@ -32,6 +32,8 @@ struct ServiceSection: Sendable, Equatable {
     var stores: [String] = []
     var publish: [TopicPattern] = []
     var subscribe: [TopicPattern] = []
+    var topics: Int?
+    var storeSize: UInt64?
     var after: [String] = []
     var schedule: CronExpression?
     var restart = RestartPolicy()
@@ -95,6 +97,8 @@ struct ServiceSection: Sendable, Equatable {
             } ?? []
         publish = Self.patterns(table, "publish")
         subscribe = Self.patterns(table, "subscribe")
+        topics = table.integer("topics", in: 1...100_000).map { Int($0) }
+        storeSize = table.bytes("store_size")
         after = table.texts("after") ?? []
         schedule =
             table.text(

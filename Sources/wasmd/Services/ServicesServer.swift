@@ -70,23 +70,19 @@ struct ServicesServer {
         let definitions = Module.allCases.filter { places[$0] != nil }.map(definition)
         let wire = broker.map { WireServer($0) }
         let place = place
+        if let address = place.address {
+            ServeMessages.write("messages at \(ServeMessages.address(address))")
+        }
         lines.print("Initialising host service...")
         let group = try LoopGroup(count: settings.loopCount)
         return try group.run { loop in
             let signals = try SignalStream(
                 [Signals.termination, Signals.interrupt, Signals.hangup], on: loop)
-            var guests: [GuestLoop] = []
-            for other in group.loops {
-                let made = other.spawn { () -> Result<GuestLoop, any Error> in
-                    do { return .success(try GuestLoop(other)) } catch { return .failure(error) }
-                }
-                guests.append(try await made.value.get())
-            }
+            let all = try await GuestLoop.each(of: group.loops)
             if case .host(let sockets) = place, let wire, let broker {
                 broker.start(on: loop)
                 try await wire.serve(sockets, on: group.loops)
             }
-            let all = guests
             let starting = loop.spawn { await host.start(definitions, on: all) }
             let ending = loop.spawn { () -> Bool in
                 await starting.value
@@ -167,10 +163,10 @@ struct ServicesServer {
         definition.world.folders = [
             .init(hostPath: place?.folder ?? settings.root.bytes, guestPath: Array(".".utf8))
         ]
-        definition.world.standardOutput = .closure { lines.write(unsafe [UInt8]($0)) }
-        definition.world.standardError = .closure {
-            ServeMessages.output.write(unsafe [UInt8]($0))
-        }
+        let output = SharedOutput { lines.write($0) }
+        let errors = SharedOutput { ServeMessages.output.write($0) }
+        definition.world.standardOutput = .closure { output.write(unsafe [UInt8]($0)) }
+        definition.world.standardError = .closure { errors.write(unsafe [UInt8]($0)) }
         definition.topics = .all
         definition.sessions = settings.sessions
         definition.restart.limit = settings.restartLimit

@@ -167,6 +167,18 @@ extension BrokerState {
         if subscriber.taken.count < subscriber.options.window { wake(subscriber) }
     }
 
+    /// Drops the oldest message that waits, or cuts the subscriber off.
+    mutating func dropOldest(_ subscriber: Subscriber) {
+        guard subscriber.options.whenFull == .drop else {
+            totals.cutOff &+= 1
+            return end(subscriber, .tooSlow(limit: subscriber.options.queue))
+        }
+        guard let oldest = subscriber.waiting.popFirst() else { return }
+        drop(oldest, of: subscriber, isKept: subscriber.isNamed)
+        subscriber.lost &+= 1
+        totals.dropped &+= 1
+    }
+
     mutating func take(
         _ subscriber: Subscriber, _ attachment: UInt64, now: UInt64
     ) -> Result<Delivery?, BrokerError> {

@@ -155,7 +155,7 @@ struct BrokerState {
     }
 
     /// False if the queue is empty.
-    private mutating func dropOldest(_ topic: Topic) -> Bool {
+    mutating func dropOldest(_ topic: Topic) -> Bool {
         guard takeFirst(topic) != nil else { return false }
         topic.dropped &+= 1
         totals.dropped &+= 1
@@ -233,10 +233,8 @@ struct BrokerState {
             throw .full(limit: "subscriber_queue")
         }
         while messages >= options.limits.messages || bytes + cost > options.limits.bytes {
-            // A topic that floods loses its own messages first.
-            guard topic.options.whenFull == .drop, dropOldest(topic) else {
-                throw .full(limit: messages >= options.limits.messages ? "messages" : "bytes")
-            }
+            let limit = messages >= options.limits.messages ? Limit.messages : .bytes
+            guard makeRoom(for: topic, limit) else { throw .full(limit: limit.rawValue) }
         }
     }
 

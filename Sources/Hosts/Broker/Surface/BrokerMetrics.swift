@@ -1,4 +1,5 @@
 import WasmdDocuments
+import WasmdGuests
 import WasmdOperation
 
 extension Broker {
@@ -66,15 +67,21 @@ extension Broker {
     }
 
     /// For the status of the server.
-    public var status: Document {
+    ///
+    /// - Parameter bridges: those of this broker.
+    public func status(_ bridges: [MQTTBridge] = []) -> Document {
         let totals = totals
-        return .object([
+        var members: [Document.Member] = [
             .init("topics", .count(totals.topics)), .init("messages", .count(totals.messages)),
             .init("bytes", .count(totals.bytes)),
             .init("subscribers", .count(totals.subscribers)),
             .init("published", .count(totals.published)),
             .init("dropped", .count(totals.dropped)), .init("refused", .count(totals.refused)),
-        ])
+        ]
+        if !bridges.isEmpty {
+            members.append(.init("bridges", .array(bridges.map(\.document))))
+        }
+        return .object(members)
     }
 }
 
@@ -107,6 +114,23 @@ extension WireServer {
 }
 
 extension MQTTBridge {
+    /// What operators see of it.
+    var document: Document {
+        let statistics = statistics
+        var members: [Document.Member] = [
+            .init("name", .string(options.name)),
+            .init("connected", .boolean(statistics.isConnected)),
+            .init("connections", .count(statistics.connections)),
+            .init("sent", .count(statistics.sent)), .init("received", .count(statistics.received)),
+            .init("refused", .count(statistics.refused)),
+            .init("dropped", .count(statistics.dropped)),
+        ]
+        if let problem = statistics.problem {
+            members.append(.init("problem", .string(HarmlessText.text(problem, atMost: 1000))))
+        }
+        return .object(members)
+    }
+
     /// Adds the families of metrics of all bridges: to be called once.
     public static func watch(_ bridges: [MQTTBridge], _ registry: MetricRegistry) {
         guard !bridges.isEmpty else { return }
@@ -120,6 +144,16 @@ extension MQTTBridge {
         }
         collect("wasmd_bridge_connected", "1 if there is a connection, else 0.", .gauge) {
             $0.isConnected ? 1 : 0
+        }
+        registry.collected(
+            "wasmd_bridge_problem", "1 for the reason why there is no connection.", .gauge,
+            labels: ["bridge", "reason"]
+        ) {
+            bridges.compactMap { bridge in
+                bridge.statistics.problem.map {
+                    MetricSample(1, bridge.options.name, HarmlessText.text($0, atMost: 200))
+                }
+            }
         }
         collect("wasmd_bridge_connections_total", "Connections.", .counter) { $0.connections }
         collect("wasmd_bridge_sent_total", "Messages that were sent.", .counter) { $0.sent }

@@ -7,11 +7,14 @@ import WasmdOperation
 
 /// `/admin/topics` and `/admin/subscriptions`: for operators with the scope `admin`.
 public enum BrokerSurface {
-    /// - Parameter isStopping: whether event streams are to end.
+    /// - Parameters:
+    ///   - bridges: those of the broker.
+    ///   - isStopping: whether event streams are to end.
     public static func make(
-        _ broker: Broker, isStopping: @escaping @Sendable () -> Bool
+        _ broker: Broker, bridges: [MQTTBridge] = [],
+        isStopping: @escaping @Sendable () -> Bool
     ) -> RoutedSurface {
-        let house = TopicAdministration(broker: broker, isStopping: isStopping)
+        let house = TopicAdministration(broker: broker, bridges: bridges, isStopping: isStopping)
         let handlers: [String: RoutedSurface.Handler] = [
             "topics": house.list, "publish": house.publish, "readTopic": house.read,
             "lastValue": house.lastValue, "followTopics": house.follow,
@@ -29,8 +32,10 @@ public enum BrokerSurface {
     public static let api = APITable(
         "broker", "Topics that services and clients exchange messages by.",
         [
-            APIOperation(.get, "/admin/topics", "topics", "Topics and totals.", needs: .admin)
-                .answering(.init(200, "Topics.", .json("Topics"))),
+            APIOperation(
+                .get, "/admin/topics", "topics", "Topics, totals and bridges.", needs: .admin
+            )
+            .answering(.init(200, "Topics.", .json("Topics"))),
             APIOperation(
                 .post, "/admin/topics/publish", "publish",
                 "Publishes the body; answers when it is accepted, and durable if the topic is.",
@@ -96,6 +101,12 @@ public enum BrokerSurface {
                 "messages": integer, "bytes": integer, "subscribers": integer,
                 "published": integer, "delivered": integer, "redelivered": integer,
                 "dropped": integer, "refused": integer, "cut_off": integer,
+                "bridges": APISchema.array(
+                    APISchema.object([
+                        "name": text, "connected": boolean, "connections": integer,
+                        "sent": integer, "received": integer, "refused": integer,
+                        "dropped": integer, "problem?": text,
+                    ])),
             ])),
         .init(
             "Subscriptions",

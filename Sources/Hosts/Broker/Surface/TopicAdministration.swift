@@ -8,6 +8,7 @@ import WasmdOperation
 /// The operations of `BrokerSurface`.
 struct TopicAdministration: Sendable {
     let broker: Broker
+    let bridges: [MQTTBridge]
     let isStopping: @Sendable () -> Bool
 
     /// Messages that wait for one stream; then the oldest are dropped.
@@ -41,6 +42,7 @@ struct TopicAdministration: Sendable {
                 .init("redelivered", .count(totals.redelivered)),
                 .init("dropped", .count(totals.dropped)), .init("refused", .count(totals.refused)),
                 .init("cut_off", .count(totals.cutOff)),
+                .init("bridges", .array(bridges.map(\.document))),
             ]))
     }
 

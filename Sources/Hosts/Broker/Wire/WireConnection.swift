@@ -1,9 +1,11 @@
+import Synchronization
 import WasmdEventLoop
 
 /// A client of the wire protocol.
 struct WireConnection {
     private let stream: ByteStream
     private let server: WireServer
+    private let unwritten = UnwrittenMessages()
 
     init(_ stream: ByteStream, _ server: WireServer) {
         self.stream = stream
@@ -72,8 +74,20 @@ struct WireConnection {
         do throws(BrokerError) {
             switch command {
             case .publish(let topic, let value):
+                if let token = unwritten.begin() {
+                    let server = server
+                    server.broker.publish(value, to: topic, as: options.permissions) { error in
+                        token.end()
+                        server.count {
+                            if error == nil { $0.commands &+= 1 } else { $0.ignored &+= 1 }
+                        }
+                    }
+                    return await stream.loop.yieldIfSpent()
+                }
                 try await server.broker.publish(value, to: topic, as: options.permissions)
             case .read(let topic):
+                // The client may read what it has published.
+                if unwritten.isSome { try await server.broker.flush() }
                 let message = try server.broker.read(topic, as: options.permissions)
                 answer = WireCommand.answer(topic, message?.payload)
             }
@@ -87,4 +101,22 @@ struct WireConnection {
         try await stream.write(answer)
         stream.writeDeadline = .never
     }
+}
+
+/// How many messages of a connection are not on the disk yet. The connection is read meanwhile, so
+/// that its messages share the waits for the disk, and what follows does not run together.
+private final class UnwrittenMessages: Sendable {
+    private static let limit = 64
+    private let count = Atomic(0)
+
+    var isSome: Bool { count.load(ordering: .relaxed) > 0 }
+
+    /// Counts one more, until `end`; nil if there are too many.
+    func begin() -> UnwrittenMessages? {
+        guard count.load(ordering: .relaxed) < Self.limit else { return nil }
+        count.add(1, ordering: .relaxed)
+        return self
+    }
+
+    func end() { count.subtract(1, ordering: .relaxed) }
 }

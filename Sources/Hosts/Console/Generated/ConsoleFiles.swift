@@ -20,7 +20,7 @@ extension ConsoleFile {
         ConsoleFile("server.js", "text/javascript; charset=utf-8", tag: "f4165bf3146718bd", serverJs),
         ConsoleFile("services.js", "text/javascript; charset=utf-8", tag: "149f5b6677c60f7a", servicesJs),
         ConsoleFile("style.css", "text/css; charset=utf-8", tag: "529a64f7f2caf515", styleCss),
-        ConsoleFile("topics.js", "text/javascript; charset=utf-8", tag: "f1cf2290f60898f3", topicsJs),
+        ConsoleFile("topics.js", "text/javascript; charset=utf-8", tag: "10390c3ae5d6be75", topicsJs),
         ConsoleFile("transports.js", "text/javascript; charset=utf-8", tag: "561a29a9c023a402", transportsJs),
     ]
 }
@@ -1642,8 +1642,9 @@ export async function showAll({place, signal}) {
   const list = make("div");
   const totals = make("p");
   const readers = make("div");
+  const bridges = make("p");
   const field = make("input", {id: "topic", spellcheck: "false", size: "30", required: true});
-  replace(place, make("h1", {}, "Topics"), totals, list,
+  replace(place, make("h1", {}, "Topics"), totals, bridges, list,
     make("form", {class: "row", onsubmit: event => {
       event.preventDefault();
       location.hash = "#/topics/" + encodeURIComponent(field.value);
@@ -1656,6 +1657,9 @@ export async function showAll({place, signal}) {
     replace(totals, `${count(now.published)} published, ${count(now.delivered)} delivered, `
       + `${count(now.dropped)} dropped, ${count(now.refused)} refused, ${count(now.cut_off)} cut off; `
       + `${count(now.messages)} kept, ${size(now.bytes)}`);
+    replace(bridges, now.bridges.map(one => `Bridge ${harmless(one.name)}: `
+      + (one.connected ? "connected" : `not connected: ${harmless(one.problem ?? "not yet")}`))
+      .join("; "));
     replace(list, now.topics.length
       ? table("Topics", [["Name"], ["Kept on disk"], ["Waiting", "number"], ["Bytes", "number"],
         ["Subscribers", "number"], ["Published", "number"], ["Read", "number"],

@@ -8,8 +8,9 @@ export async function showAll({place, signal}) {
   const list = make("div");
   const totals = make("p");
   const readers = make("div");
+  const bridges = make("p");
   const field = make("input", {id: "topic", spellcheck: "false", size: "30", required: true});
-  replace(place, make("h1", {}, "Topics"), totals, list,
+  replace(place, make("h1", {}, "Topics"), totals, bridges, list,
     make("form", {class: "row", onsubmit: event => {
       event.preventDefault();
       location.hash = "#/topics/" + encodeURIComponent(field.value);
@@ -22,6 +23,9 @@ export async function showAll({place, signal}) {
     replace(totals, `${count(now.published)} published, ${count(now.delivered)} delivered, `
       + `${count(now.dropped)} dropped, ${count(now.refused)} refused, ${count(now.cut_off)} cut off; `
       + `${count(now.messages)} kept, ${size(now.bytes)}`);
+    replace(bridges, now.bridges.map(one => `Bridge ${harmless(one.name)}: `
+      + (one.connected ? "connected" : `not connected: ${harmless(one.problem ?? "not yet")}`))
+      .join("; "));
     replace(list, now.topics.length
       ? table("Topics", [["Name"], ["Kept on disk"], ["Waiting", "number"], ["Bytes", "number"],
         ["Subscribers", "number"], ["Published", "number"], ["Read", "number"],

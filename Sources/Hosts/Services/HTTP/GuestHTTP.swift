@@ -89,6 +89,9 @@ public final class GuestHTTP: Sendable {
         case .malformed: throw .invalidURL
         case .notAllowed:
             state.withLock { $0.refused &+= 1 }
+            if let url = OutboundURL(url) {
+                tell("request to \(Self.place(url)) was refused: the host is not allowed")
+            }
             throw .notAllowed
         }
     }
@@ -122,15 +125,28 @@ public final class GuestHTTP: Sendable {
         }
     }
 
-    /// Tells why a request has no response. What the policy refuses is counted instead.
+    /// Tells why a request has no response.
     private func note(_ error: any Error, of url: OutboundURL) {
-        guard GuestHTTPError(error) == .request, !Task.isCancelled else { return }
+        guard !Task.isCancelled else { return }
+        switch GuestHTTPError(error) {
+        case .request: tell("request to \(Self.place(url)) failed: \(error)")
+        case .notAllowed:
+            tell(
+                "request to \(Self.place(url)) was refused: it leads to an address or a host that "
+                    + "is not allowed")
+        default: break
+        }
+    }
+
+    /// Host and port of a URL: neither path nor user, which may be secrets.
+    private static func place(_ url: OutboundURL) -> String {
         let authority = url.url.authority
-        // Neither path nor user, which may be secrets.
-        let place = HarmlessText.text(
+        let host = HarmlessText.text(
             String(decoding: authority.host.bytes, as: UTF8.self), atMost: 300)
-        let port = authority.port.map { ":\($0)" } ?? ""
-        let text = "request to \(place)\(port) failed: \(error)"
+        return host + (authority.port.map { ":\($0)" } ?? "")
+    }
+
+    private func tell(_ text: String) {
         let isTold = state.withLock { $0.failures.take(text, at: .now) }
         if isTold { report(text) }
     }

@@ -65,7 +65,8 @@ public enum GuestHTTPImports {
             result { () throws(GuestHTTPError) in
                 let memory = try GuestHTTPMemory(caller)
                 let fields = try find(caller).fields(handle)
-                let name = try memory.text(name, nameCount)
+                let name = try memory.text(
+                    name, nameCount, atMost: 64 << 10, else: .headerNotFound)
                 guard let found = fields.first(named: name) else { throw .headerNotFound }
                 guard found.count <= Int(valueCount) else { throw .bufferTooSmall }
                 try memory.write(Array(found), at: value)
@@ -104,12 +105,14 @@ public enum GuestHTTPImports {
                 // In this order: guests see the first error.
                 let memory = try GuestHTTPMemory(caller)
                 try guest.checkSessions()
-                let url = try guest.check(url: memory.text(url, urlCount))
-                guard let method = Method(try memory.text(method, methodCount)) else {
-                    throw .invalidMethod
-                }
-                let body = try memory.bytes(body, bodyCount)
-                let fields = try HeaderLines.read(memory.text(headers, headersCount))
+                let url = try guest.check(
+                    url: memory.text(url, urlCount, atMost: 64 << 10, else: .invalidURL))
+                let name = try memory.text(
+                    method, methodCount, atMost: 1 << 10, else: .invalidMethod)
+                guard let method = Method(name) else { throw .invalidMethod }
+                let body = try memory.bytes(body, bodyCount, atMost: 64 << 20, else: .request)
+                let fields = try HeaderLines.read(
+                    memory.text(headers, headersCount, atMost: 1 << 20, else: .invalidEncoding))
                 work = try guest.begin(
                     GuestHTTP.Request(method: method, url: url, fields: fields, body: body))
             } catch {
@@ -155,7 +158,17 @@ private struct GuestHTTPMemory {
         self.memory = memory
     }
 
-    func bytes(_ address: UInt32, _ count: UInt32) throws(GuestHTTPError) -> [UInt8] {
+    /// - Parameters:
+    ///   - limit: how many bytes at most: copying and checking them takes the loop's time.
+    ///   - error: what is thrown if there are more.
+    func bytes(
+        _ address: UInt32, _ count: UInt32, atMost limit: UInt32, else error: GuestHTTPError
+    ) throws(GuestHTTPError) -> [UInt8] {
+        guard count <= limit else {
+            // What is not in memory has an error of its own.
+            let isInMemory = UInt64(address) + UInt64(count) <= UInt64(memory.byteCount)
+            throw isInMemory ? error : .bufferTooSmall
+        }
         do throws(AccessError) {
             return try memory.loadArray(of: UInt8.self, at: address, count: count)
         } catch {
@@ -164,8 +177,10 @@ private struct GuestHTTPMemory {
     }
 
     /// Bytes that are UTF-8.
-    func text(_ address: UInt32, _ count: UInt32) throws(GuestHTTPError) -> [UInt8] {
-        let bytes = try bytes(address, count)
+    func text(
+        _ address: UInt32, _ count: UInt32, atMost limit: UInt32, else error: GuestHTTPError
+    ) throws(GuestHTTPError) -> [UInt8] {
+        let bytes = try bytes(address, count, atMost: limit, else: error)
         guard String(validating: bytes, as: UTF8.self) != nil else { throw .notUTF8 }
         return bytes
     }

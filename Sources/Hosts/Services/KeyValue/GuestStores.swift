@@ -11,7 +11,7 @@ public enum GuestStoreError: UInt32, Error, Sendable, CaseIterable {
     case notAllowed = 3
     /// An argument is not in memory, or a key or value has too few or too many bytes.
     case invalid = 4
-    /// The store has as many keys as it may have.
+    /// The store has as many keys, or bytes, as it may have.
     case full = 5
     /// The disk refuses: see the messages of the server.
     case storage = 6
@@ -26,28 +26,41 @@ public final class GuestStores: Sendable {
     /// Of the state in the guest's store.
     public static let key = HostKey<GuestStores>()
 
-    /// Keys of one store.
-    public static let keyLimit = 100_000
+    /// What a store may have when something is added.
+    public struct Limits: Sendable {
+        public var keys = 100_000
+        /// Bytes of keys and values.
+        public var bytes = 256 << 20
+
+        public init() {}
+    }
+
     /// Bytes of a key, and of a value.
     public static let keySize = 512
     public static let valueSize = 65_000
 
     private let names: Set<String>
     private let values: [String: [UInt8]]
+    private let limits: Limits
+    private let usages: StoreUsages
     private let store: WasmdStorage.Store?
     let loop: EventLoop
 
     /// - Parameters:
     ///   - names: the stores that the guest may use.
     ///   - values: of `wasmd:config`.
+    ///   - limits: of each store.
+    ///   - usages: what the stores have, shared by all guests.
     ///   - store: where records are; nil for no stores.
     ///   - loop: on which the guest waits for the disk.
     public init(
-        _ names: [String], values: [String: [UInt8]] = [:], in store: WasmdStorage.Store?,
-        on loop: EventLoop
+        _ names: [String], values: [String: [UInt8]] = [:], _ limits: Limits = Limits(),
+        _ usages: StoreUsages = StoreUsages(), in store: WasmdStorage.Store?, on loop: EventLoop
     ) {
         self.names = Set(names)
         self.values = values
+        self.limits = limits
+        self.usages = usages
         self.store = store
         self.loop = loop
     }
@@ -95,11 +108,10 @@ public final class GuestStores: Sendable {
         let (store, prefix) = try prefix(name)
         try Self.check(key)
         guard value.count <= Self.valueSize else { throw .invalid }
-        if store.version(prefix + key) == nil,
-            store.snapshot().count(prefix: prefix) >= Self.keyLimit
-        {
-            throw .full
-        }
+        guard
+            usages.admits(
+                value.count, for: prefix + key, of: prefix, limits, in: store.snapshot())
+        else { throw .full }
         var transaction = Transaction()
         transaction.put(prefix + key, value)
         return commit(transaction, store)

@@ -2,28 +2,41 @@ import WasmSystem
 import WasmdOperation
 
 /// How many bytes of lines a guest may write: a burst, and then so many a second.
+///
+/// Each line costs some bytes beside its own, since the host has work with each. What is longer than
+/// the burst is taken when the burst is there, and paid for afterwards.
 struct LineAllowance: Sendable {
-    static let burst: UInt64 = 512 << 10
-    static let bytesPerSecond: UInt64 = 2 << 20
+    static let burst = 512 << 10
+    static let bytesPerSecond = 2 << 20
+    /// What a line costs beside its bytes.
+    static let lineCost = 64
 
+    /// Below zero after what was longer than the burst.
     private var left = Self.burst
     private var last: UInt64 = 0
 
     /// Takes bytes from the allowance.
     ///
-    /// - Parameter now: nanoseconds of a monotonic clock.
+    /// - Parameters:
+    ///   - lines: how many lines the bytes are.
+    ///   - now: nanoseconds of a monotonic clock.
     /// - Returns: how long to wait before it is tried again; nil if the bytes were taken.
-    mutating func take(_ count: Int, at now: UInt64) -> Duration? {
-        let elapsed = now > last ? min(now - last, 1_000_000_000) : 0
+    mutating func take(_ count: Int, lines: Int = 1, at now: UInt64) -> Duration? {
+        let elapsed = now > last ? min(now - last, 1_000_000_000_000) : 0
         last = max(now, last)
-        left = min(left + elapsed / 1000 * Self.bytesPerSecond / 1_000_000, Self.burst)
-        // A line that is longer than the burst empties it.
-        let wanted = min(UInt64(max(count, 0)), Self.burst)
+        let regained = Int(clamping: elapsed / 1000) * Self.bytesPerSecond / 1_000_000
+        left = min(left + regained, Self.burst)
+        let bytes = min(max(count, 0), 1 << 40)
+        let cost = bytes + min(max(lines, 0), 1 << 40) * Self.lineCost
+        let wanted = min(cost, Self.burst)
         if wanted <= left {
-            left -= wanted
+            left -= cost
             return nil
         }
-        return .microseconds(Int64((wanted - left) * 1_000_000 / Self.bytesPerSecond + 1000))
+        let microseconds =
+            (wanted - left) / Self.bytesPerSecond * 1_000_000
+            + (wanted - left) % Self.bytesPerSecond * 1_000_000 / Self.bytesPerSecond
+        return .microseconds(Int64(clamping: microseconds + 1000))
     }
 }
 

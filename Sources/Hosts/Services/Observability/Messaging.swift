@@ -40,6 +40,8 @@ public enum MessagingError: Error, Sendable, Equatable {
     case refused(String)
     /// The module has too many subscriptions.
     case tooManySubscriptions(limit: Int)
+    /// The module has published to too many topics.
+    case tooManyTopics(limit: Int)
 }
 
 extension MessagingError: CustomStringConvertible {
@@ -55,6 +57,9 @@ extension MessagingError: CustomStringConvertible {
         case .refused(let reason): reason
         case .tooManySubscriptions(let limit):
             "the module has \(limit) subscriptions, which is the limit"
+        case .tooManyTopics(let limit):
+            "the module has published to \(limit) topics, which is the limit: 'topics' of its "
+                + "service allows more"
         }
     }
 }

@@ -15,6 +15,7 @@ public final class Service: Sendable {
     private let host: ServiceHost
     private let guests: GuestLoop
     private let scope: RunScope
+    private let published: PublishedTopics
     private let state: Mutex<State>
 
     private struct State: Sendable {
@@ -38,6 +39,7 @@ public final class Service: Sendable {
         self.host = host
         self.guests = guests
         scope = RunScope(.module, definition.name)
+        published = PublishedTopics(limit: definition.topicLimit)
         state = Mutex(
             State(
                 status: ServiceStatus(name: definition.name),
@@ -263,7 +265,7 @@ public final class Service: Sendable {
         request.caller = "service \(definition.name)"
         request.logsErrors = host.logsErrors
         let http = host.http(for: definition, on: guests.loop)
-        let observability = host.observability(for: definition, on: guests.loop)
+        let observability = host.observability(for: definition, published, on: guests.loop)
         let stores = host.stores(for: definition, on: guests.loop)
         defer {
             observability.end()

@@ -29,12 +29,16 @@ public struct ServiceDefinition: Sendable {
     public var sessions = 42
     /// The topics that it may publish, and read and subscribe.
     public var topics = TopicPermissions.none
+    /// Different topics that it may publish to.
+    public var topicLimit = 200
     public var restart = RestartPolicy()
     public var limits = RunLimits()
     /// When it is started; nil for at once. A run that is not finished is not started again.
     public var schedule: CronExpression?
     /// The stores of `wasmd:kv` that it may use, and the values of `wasmd:config`.
     public var stores: [String] = []
+    /// What it may add to its stores.
+    public var storeLimits = GuestStores.Limits()
     public var values: [String: [UInt8]] = [:]
     /// Receives what it says; nil for the host's output.
     public var log: ServiceLog?

@@ -36,6 +36,7 @@ public final class ServiceHost: Sendable {
     let engine: Engine
     let imports: GuestImports
     private let options: Options
+    private let usages = StoreUsages()
     private let state = Mutex(State())
 
     private struct State: Sendable {
@@ -138,13 +139,18 @@ public final class ServiceHost: Sendable {
             client: { OutboundClient(policy, http, on: loop) })
     }
 
-    func observability(for definition: ServiceDefinition, on loop: EventLoop) -> HostObservability {
+    func observability(
+        for definition: ServiceDefinition, _ published: PublishedTopics, on loop: EventLoop
+    ) -> HostObservability {
         var write = options.write
         if let log = definition.log { write = { log.write($0) } }
-        return HostObservability(options.messaging, definition.topics, on: loop, write: write)
+        return HostObservability(
+            options.messaging, definition.topics, published, on: loop, write: write)
     }
 
     func stores(for definition: ServiceDefinition, on loop: EventLoop) -> GuestStores {
-        GuestStores(definition.stores, values: definition.values, in: options.store, on: loop)
+        GuestStores(
+            definition.stores, values: definition.values, definition.storeLimits, usages,
+            in: options.store, on: loop)
     }
 }
