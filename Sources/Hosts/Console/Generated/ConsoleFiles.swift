@@ -5,23 +5,23 @@ extension ConsoleFile {
     static let all: [ConsoleFile] = [
         ConsoleFile("api.js", "text/javascript; charset=utf-8", tag: "ce35ddba932050e5", apiJs),
         ConsoleFile("code.js", "text/javascript; charset=utf-8", tag: "4fc75db470dd5f55", codeJs),
-        ConsoleFile("devices.js", "text/javascript; charset=utf-8", tag: "3e942f5d04047c5e", devicesJs),
-        ConsoleFile("dom.js", "text/javascript; charset=utf-8", tag: "88614f7bb1d08078", domJs),
+        ConsoleFile("devices.js", "text/javascript; charset=utf-8", tag: "af020fffb539489f", devicesJs),
+        ConsoleFile("dom.js", "text/javascript; charset=utf-8", tag: "a2cf6029a6d1e279", domJs),
         ConsoleFile("icon.svg", "image/svg+xml", tag: "f6d8cd383e00ee89", iconSvg),
-        ConsoleFile("index.html", "text/html; charset=utf-8", tag: "3a4f9f5a179e8a34", indexHtml),
-        ConsoleFile("logs.js", "text/javascript; charset=utf-8", tag: "9476404734c01d02", logsJs),
-        ConsoleFile("main.js", "text/javascript; charset=utf-8", tag: "14027006936d1e5b", mainJs),
-        ConsoleFile("module.js", "text/javascript; charset=utf-8", tag: "f8eaaed7b6b0b5b3", moduleJs),
+        ConsoleFile("index.html", "text/html; charset=utf-8", tag: "46785d4435b95cb6", indexHtml),
+        ConsoleFile("logs.js", "text/javascript; charset=utf-8", tag: "913b7c6b3a53f54d", logsJs),
+        ConsoleFile("main.js", "text/javascript; charset=utf-8", tag: "2de23120dd4d28ad", mainJs),
+        ConsoleFile("module.js", "text/javascript; charset=utf-8", tag: "d2948ccfc269b169", moduleJs),
         ConsoleFile("modules.js", "text/javascript; charset=utf-8", tag: "ba14fd0a424c12eb", modulesJs),
-        ConsoleFile("objects.js", "text/javascript; charset=utf-8", tag: "1ed38a32b8b50a96", objectsJs),
-        ConsoleFile("overview.js", "text/javascript; charset=utf-8", tag: "38027d434e2443d2", overviewJs),
-        ConsoleFile("parts.js", "text/javascript; charset=utf-8", tag: "e7f694687a108c91", partsJs),
-        ConsoleFile("runs.js", "text/javascript; charset=utf-8", tag: "3c14f3dfa43a3f48", runsJs),
-        ConsoleFile("server.js", "text/javascript; charset=utf-8", tag: "f4165bf3146718bd", serverJs),
-        ConsoleFile("services.js", "text/javascript; charset=utf-8", tag: "149f5b6677c60f7a", servicesJs),
-        ConsoleFile("style.css", "text/css; charset=utf-8", tag: "529a64f7f2caf515", styleCss),
-        ConsoleFile("topics.js", "text/javascript; charset=utf-8", tag: "f1cf2290f60898f3", topicsJs),
-        ConsoleFile("transports.js", "text/javascript; charset=utf-8", tag: "561a29a9c023a402", transportsJs),
+        ConsoleFile("objects.js", "text/javascript; charset=utf-8", tag: "a50b4b3baaa9ef32", objectsJs),
+        ConsoleFile("overview.js", "text/javascript; charset=utf-8", tag: "b6cdd00ae1353117", overviewJs),
+        ConsoleFile("parts.js", "text/javascript; charset=utf-8", tag: "21274664f4f9c5a2", partsJs),
+        ConsoleFile("runs.js", "text/javascript; charset=utf-8", tag: "cd1aa050e807259c", runsJs),
+        ConsoleFile("server.js", "text/javascript; charset=utf-8", tag: "808aaf0e4f22582c", serverJs),
+        ConsoleFile("services.js", "text/javascript; charset=utf-8", tag: "ec18aad76ac7e1b8", servicesJs),
+        ConsoleFile("style.css", "text/css; charset=utf-8", tag: "b4e06334c298e7fb", styleCss),
+        ConsoleFile("topics.js", "text/javascript; charset=utf-8", tag: "3c7fb74b8ec22ee9", topicsJs),
+        ConsoleFile("transports.js", "text/javascript; charset=utf-8", tag: "3e99da7841199c70", transportsJs),
     ]
 }
 
@@ -190,7 +190,7 @@ export async function showOne({place, signal, words: [id, index]}) {
 private let devicesJs: StaticString = ##"""
 // What an orchestrator has: devices, deployments with their chains, executions.
 
-import {make, replace, table, clock, harmless, notify} from "./dom.js";
+import {make, once, refresh, replace, scrollable, table, clock, harmless, notify} from "./dom.js";
 import {json} from "./api.js";
 import {action, command, labelled, repeat} from "./parts.js";
 
@@ -230,7 +230,7 @@ function chain(deployment, devices) {
       + (isWell(device) ? "" : ", which is not active");
   });
   image.setAttribute("aria-label", "Chain: " + words.join(", then "));
-  return make("div", {class: "scroll"}, image);
+  return scrollable(make("div", {class: "scroll"}, image), "Chain");
 }
 
 const statusOf = device => make("span", {class: isWell(device) ? "good" : "bad"},
@@ -242,8 +242,8 @@ export async function showAll({place, signal}) {
   const update = async () => {
     const [devices, deployments] = await Promise.all([
       json("GET", "/file/device", {signal}), json("GET", "/file/manifest", {signal})]);
-    replace(list, table("Devices", [["Name"], ["State"], ["Address"], ["Checks that failed", "number"],
-      ["Last change"], ["Action"]],
+    refresh(list, table("Devices", [["Name"], ["State"], ["Address"], ["Checks that failed", "number"],
+      ["Last change"], ["Use"]],
     devices.map(one => [harmless(one.name), statusOf(one),
       harmless(`${one.communication?.addresses?.[0] ?? "?"}:${one.communication?.port ?? "?"}`),
       one.failedHealthCheckCount ?? 0,
@@ -255,12 +255,13 @@ export async function showAll({place, signal}) {
             .catch(error => notify(error.message, true));
           await update();
         }}, one.blacklisted ? "Use again" : "Block")])));
-    replace(drawings, deployments.length ? deployments.map(one => [
+    refresh(drawings, deployments.length ? deployments.map(one => [
       make("h3", {}, make("a", {href: "#/deployments/" + one._id}, harmless(one.name)), " ",
         make("span", {class: one.active ? "good" : "faint"},
           one.isInFailover ? "on other devices" : one.active ? "active" : "not sent")),
       chain(one, devices)])
-      : make("p", {}, "None yet: POST a manifest to /file/manifest."));
+      : make("p", {}, "None yet. A deployment is a list of functions on devices: send one with curl to "
+        + "/file/manifest, as docs/wasmiot.md shows, or use the orchestrator's own page."));
   };
   replace(place, make("h1", {}, "Devices"), list,
     action("Look for devices", "POST", "/file/device/discovery/reset"),
@@ -275,7 +276,7 @@ export async function showOne({place, signal, words: [id]}) {
   const path = "/file/manifest/" + encodeURIComponent(id);
   const drawing = make("div");
   const ended = make("div");
-  const result = make("pre", {class: "mono", role: "status"});
+  const result = make("div", {role: "status"});
   const [deployment, devices] = await Promise.all([
     json("GET", path, {signal}), json("GET", "/file/device", {signal})]);
   const one = Array.isArray(deployment) ? deployment[0] : deployment;
@@ -291,10 +292,10 @@ export async function showOne({place, signal, words: [id]}) {
   const button = make("button", {class: "main"}, "Execute");
   const update = async () => {
     const now = await json("GET", "/file/device", {signal});
-    replace(drawing, chain(one, now));
+    refresh(drawing, chain(one, now));
     const executions = await json("GET",
       "/executions?limit=20&deployment=" + encodeURIComponent(id), {signal});
-    replace(ended, executions.length
+    refresh(ended, executions.length
       ? table("Executions", [["Begin"], ["Outcome"], ["Steps", "number"], ["Last device"],
         ["Result", "wide"], ["Cancel"]],
       executions.map(each => [clock(each.startedAt),
@@ -318,22 +319,22 @@ export async function showOne({place, signal, words: [id]}) {
       action("Delete", "DELETE", path, {isDangerous: true, confirmation: `Delete ${one.name}?`,
         done: () => { location.hash = "#/devices"; }}))),
     make("h2", {}, "Execute"),
-    make("form", {onsubmit: async event => {
+    make("form", {onsubmit: event => {
       event.preventDefault();
-      button.disabled = true;
-      result.textContent = "…";
-      try {
-        const answer = await json("POST", target,
-          {body: body(), type: "application/json", signal});
-        result.textContent = harmless(JSON.stringify(answer, null, 1));
-      } catch (error) { result.textContent = harmless(error.message); }
-      button.disabled = false;
-      await update().catch(() => {});
+      once(button, async () => {
+        replace(result, "…");
+        try {
+          const answer = await json("POST", target,
+            {body: body(), type: "application/json", signal});
+          replace(result, make("pre", {}, harmless(JSON.stringify(answer, null, 1))));
+        } catch (error) { replace(result, make("p", {class: "bad"}, harmless(error.message))); }
+        await update().catch(() => {});
+      });
     }}, fields.map((field, index) => labelled(harmless(parameters[index]), field)),
     make("div", {class: "row"}, button)),
     result, command(() => `curl --json '${body().replaceAll("'", "'\\''")}' ${location.origin}${target}`),
     make("h2", {}, "Executions"), ended, command("GET", "/executions?deployment=" + id));
-  replace(drawing, chain(one, devices));
+  refresh(drawing, chain(one, devices));
   await update();
   repeat(signal, update);
 }
@@ -371,18 +372,90 @@ export function replace(element, ...children) {
   return fill(element, ...children);
 }
 
+/**
+ * Replaces what is shown again and again. What is the same stays; otherwise the keyboard's focus and
+ * what was scrolled aside are where they were, as far as that is still there.
+ */
+export function refresh(element, ...children) {
+  const next = fill(element.cloneNode(), ...children);
+  const areas = [...next.querySelectorAll(".scroll")];
+  const before = [...element.querySelectorAll(".scroll")];
+  areas.forEach((area, number) => {
+    for (const {name, value} of before[number]?.attributes ?? []) area.setAttribute(name, value);
+  });
+  if (element.isEqualNode(next)) return;
+  const focused = element.contains(document.activeElement) ? document.activeElement : null;
+  const index = focused ? reachable(element).indexOf(focused) : -1;
+  const scrolled = before.map(one => one.scrollLeft);
+  element.replaceChildren(...next.childNodes);
+  areas.forEach((area, number) => { if (scrolled[number]) area.scrollLeft = scrolled[number]; });
+  if (!focused) return;
+  const now = reachable(element);
+  const target = now.find(one => word(one) === word(focused)) ?? now[Math.min(index, now.length - 1)];
+  (target ?? document.getElementById("main")).focus({preventScroll: true});
+}
+
+const reachable = element => [...element.querySelectorAll("a, button, input, select, [tabindex]")];
+const word = element => element.localName + (element.getAttribute("href")
+  ?? element.getAttribute("aria-label") ?? element.textContent);
+
 /** A table; columns are [title, class]. Rows are arrays of children. */
 export function table(caption, columns, rows) {
-  return make("div", {class: "scroll"}, make("table", {"aria-label": caption},
+  const area = make("div", {class: "scroll"}, make("table", {"aria-label": caption},
     make("thead", {}, make("tr", {}, columns.map(([title, kind]) =>
       make("th", {scope: "col", class: kind}, title)))),
     make("tbody", {}, rows.map(row => make("tr", {}, row.map((cell, index) =>
       make("td", {class: columns[index][1]}, cell)))))));
+  return scrollable(area, caption);
+}
+
+/** What may be wider than the window can then be moved by keyboard: not each browser lets it. */
+export function scrollable(area, name) {
+  widths.observe(area);
+  names.set(area, name);
+  return area;
+}
+
+const names = new WeakMap();
+const widths = new ResizeObserver(entries => {
+  for (const {target} of entries) {
+    if (target.scrollWidth > target.clientWidth) {
+      target.setAttribute("tabindex", "0");
+      target.setAttribute("role", "region");
+      target.setAttribute("aria-label", names.get(target));
+    } else for (const name of ["tabindex", "role", "aria-label"]) target.removeAttribute(name);
+  }
+});
+
+/** Asks before something that cannot be undone; the promise is true for yes. */
+export function ask(question, verb) {
+  const before = document.activeElement;
+  return new Promise(done => {
+    const button = (title, kind, answer) => make("button",
+      {type: "button", class: kind, onclick: () => box.close(answer)}, title);
+    const box = make("dialog", {"aria-labelledby": "question"},
+      make("p", {id: "question"}, harmless(question)),
+      make("div", {class: "row"}, button("Cancel", null, ""), button(verb, "danger", "yes")));
+    box.addEventListener("close", () => {
+      box.remove();
+      before?.focus();
+      done(box.returnValue === "yes");
+    });
+    document.body.append(box);
+    box.showModal();
+  });
+}
+
+/** Does something once at a time. A disabled button would lose the keyboard's focus. */
+export async function once(button, work) {
+  if (button.getAttribute("aria-disabled")) return;
+  button.setAttribute("aria-disabled", "true");
+  try { await work(); } finally { button.removeAttribute("aria-disabled"); }
 }
 
 /** Tells something at the edge of the page, for some seconds. */
 export function notify(text, isBad = false) {
-  const box = make("div", {class: isBad ? "bad" : null}, text);
+  const box = make("div", {class: isBad ? "bad" : null, role: isBad ? "alert" : null}, harmless(text));
   document.getElementById("notice").append(box);
   setTimeout(() => box.remove(), isBad ? 12000 : 5000);
 }
@@ -460,7 +533,7 @@ private let indexHtml: StaticString = ##"""
 <a href="#/objects" id="objects" data-needs="/admin/othismo/objects" hidden>Objects</a>
 <a href="#/server">Server</a>
 </nav>
-<button id="sign-in" type="button">Token</button>
+<a id="sign-in" href="#/token">Token</a>
 </header>
 <main id="main" tabindex="-1"><p>Loading.</p></main>
 <div id="notice" role="status" aria-live="polite"></div>
@@ -486,7 +559,7 @@ export async function show({place, signal, query}) {
   const list = make("div", {class: "log mono", role: "log", tabindex: "0",
     "aria-label": "Lines of standard error"});
   const paused = make("input", {type: "checkbox"});
-  const state = make("p", {class: "faint"}, "Waiting for lines.");
+  const state = make("p", {class: "faint"}, "No lines yet: what modules and services write to standard error is shown here.");
   const matches = line => line.textContent.toLowerCase().includes(word.value.toLowerCase());
   word.addEventListener("input", () => {
     for (const line of list.children) line.hidden = !matches(line);
@@ -550,6 +623,7 @@ const routes = [
   [/^\/objects\/([^/]+)$/, objects.showOne],
   [/^\/services$/, services.showAll], [/^\/services\/([^/]+)$/, services.showOne],
   [/^\/topics$/, topics.showAll], [/^\/topics\/([^/]+)$/, topics.showOne],
+  [/^\/token$/, showToken],
   [/^\/devices$/, devices.showAll], [/^\/deployments\/([^/]+)$/, devices.showOne],
 ];
 
@@ -560,9 +634,10 @@ let current = new AbortController();
 async function show({isFirst = false} = {}) {
   current.abort();
   current = new AbortController();
+  document.querySelector("dialog")?.close();
   const {signal} = current;
   const [path, query] = (location.hash.slice(1) || "/").split("?");
-  for (const link of document.querySelectorAll("nav a")) {
+  for (const link of document.querySelectorAll("nav a, #sign-in")) {
     const target = link.getAttribute("href").slice(1);
     const isHere = target === "/" ? path === "/" : path.startsWith(target)
       || (target === "/devices" && path.startsWith("/deployments"));
@@ -588,7 +663,8 @@ async function show({isFirst = false} = {}) {
     if (!isFirst) main.focus({preventScroll: true});
     return;
   }
-  replace(main, make("h1", {}, "There is nothing here"), make("a", {href: "#/"}, "Overview"));
+  replace(main, make("h1", {}, "There is nothing here"), make("p", {}, make("a", {href: "#/"}, "Overview")));
+  document.title = "Nothing – wasmd";
 }
 
 /** Shows the ways to hosts that this server has, by its own description. */
@@ -618,20 +694,28 @@ function signIn() {
     event.preventDefault();
     token.set(field.value.trim());
     notify(token.get() ? "The token is used in this tab." : "No token is used any more.");
-    show();
+    // After a refusal, the view that was wanted is shown.
+    if (location.hash === "#/token") location.hash = "#/";
+    else show();
   }},
   make("label", {}, make("span", {}, "Token ('wasmd token' makes one). It is kept until this tab "
     + "is closed."), field),
   make("div", {class: "row"}, make("button", {class: "main"}, "Use"),
-    make("button", {type: "button", onclick: () => { token.set(""); field.value = ""; show(); }},
-      "Forget")));
+    make("button", {type: "button", onclick: () => {
+      token.set("");
+      field.value = "";
+      notify("No token is used any more.");
+    }}, "Forget")));
 }
 
-document.getElementById("sign-in").addEventListener("click", () => {
-  current.abort();
-  current = new AbortController();
-  replace(main, make("h1", {}, "Token"), signIn());
-  main.querySelector("input").focus();
+function showToken({place}) {
+  replace(place, make("h1", {}, "Token"), signIn());
+}
+
+// The address after '#' is that of the view, so the link cannot be a plain one.
+document.querySelector(".skip").addEventListener("click", event => {
+  event.preventDefault();
+  main.focus();
 });
 addEventListener("hashchange", () => show());
 modules.takeDrops();
@@ -641,7 +725,7 @@ show({isFirst: true}).finally(announce);
 """##
 
 private let moduleJs: StaticString = ##"""
-import {make, fill, replace, table, size, seconds, count, harmless, notify, clock} from "./dom.js";
+import {make, once, fill, replace, table, size, seconds, count, harmless, notify, clock} from "./dom.js";
 import {json, send, failure, quoted, token} from "./api.js";
 import {action, command, labelled, runTable, save} from "./parts.js";
 
@@ -661,9 +745,24 @@ function literal(text, type) {
   } else if (type === "f32" || type === "f64") {
     if (/^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/.test(word)) return word;
     if (/^(-?Infinity|NaN)$/.test(word)) return JSON.stringify(word);
+  } else if (type === "v128") {
+    if (/^0x[0-9a-f]{32}$/i.test(word)) return JSON.stringify(word);
+  } else if (isReference(type)) {
+    if (word === "null") return word;
   } else return JSON.stringify(text);
-  throw new Error(`'${word}' is no ${type}`);
+  throw new Error(`'${word}' is no ${type}${hints[type] ? `: ${hints[type]}` : ""}`);
 }
+
+const hints = {
+  i32: "a whole number, or 0x and digits", i64: "a whole number, or 0x and digits",
+  f32: "a number, NaN, Infinity or -Infinity", f64: "a number, NaN, Infinity or -Infinity",
+  v128: "0x and 32 hexadecimal digits, lowest byte first",
+};
+const isReference = type => /ref/.test(type);
+/** References point to what is in the host or in a module: there is no text for them but null. */
+const isNull = type => isReference(type) && !/^\(ref (?!null)/.test(type);
+const initial = type => isReference(type) ? "null" : type === "v128" ? "0x" + "0".repeat(32)
+  : hints[type] ? "0" : "";
 
 function types(record, name, signature) {
   const declared = record.meta_data.param ?? [];
@@ -699,15 +798,16 @@ export async function show({place, signal, words: [id]}) {
       : make("p", {}, "None."),
     others.length ? [make("h2", {}, "Other exports"), table("Other exports", [["Name"], ["Kind"]],
       others.map(one => [harmless(one.name), one.kind]))] : null,
-    make("h2", {}, "What runs now"), profileForm(id));
+    make("h2", {}, "Profile what runs now"), profileForm(id));
   const recent = await json("GET", "/admin/runs?limit=20&module=" + encodeURIComponent(id), {signal})
     .catch(() => null);
   if (recent) {
     const lines = runTable("Last runs", [...recent.active, ...recent.recent], false);
     fill(place, make("h2", {}, "Last runs"), lines.rows.length
-      ? table(lines.caption, lines.columns, lines.rows) : make("p", {}, "None."));
+      ? table(lines.caption, lines.columns, lines.rows)
+      : make("p", {}, "None yet: a call from above, or by curl, is one."));
   }
-  fill(place, make("h2", {}, "Change"), make("div", {class: "row"},
+  fill(place, make("h2", {}, "Change"), make("div", {class: "row top"},
     make("button", {type: "button", onclick: async () => {
       try {
         const response = await send("GET", path, {accept: "application/wasm"});
@@ -723,13 +823,18 @@ export async function show({place, signal, words: [id]}) {
 /** The form of an exported function. */
 function callForm(path, record, one) {
   const signature = shape(one.type);
-  const head = [make("h2", {}, harmless(one.name)), make("code", {}, harmless(one.type ?? ""))];
+  const head = [make("h3", {}, harmless(one.name)), make("code", {}, harmless(one.type ?? ""))];
   if (!signature) return make("section", {class: "card"}, head);
   const wanted = types(record, one.name, signature);
-  const fields = wanted.map(({name, type}) => make("input", {
-    type: "text", value: ["i32", "i64", "f32", "f64"].includes(type) ? "0" : "",
-    inputmode: /^[if]/.test(type) ? "decimal" : "text", autocomplete: "off", spellcheck: "false",
-    "aria-label": `${name} (${type})`}));
+  const impossible = wanted.find(({type}) => isReference(type) && !isNull(type));
+  if (impossible) {
+    return make("section", {class: "card"}, head, make("p", {class: "warn"},
+      `It cannot be called from here: no text stands for a value of ${impossible.type}, and it may `
+      + "not be null."));
+  }
+  const fields = wanted.map(({type}) => make("input", {
+    type: "text", value: initial(type), readOnly: isReference(type), title: hints[type],
+    class: type === "v128" ? "mono" : null, autocomplete: "off", spellcheck: "false"}));
   const observed = observation();
   const target = () => `${path}?function=${encodeURIComponent(one.name)}`
     + (observed.value ? "&profile=" + observed.value : "");
@@ -745,7 +850,8 @@ function callForm(path, record, one) {
       } catch (error) { replace(answer, make("p", {class: "bad"}, harmless(error.message))); }
     }},
     wanted.map(({name, type}, index) => make("label", {},
-      make("span", {}, harmless(`${name}: ${type}`)), fields[index])),
+      make("span", {}, harmless(`${name}: ${type}`) + (isReference(type) ? ", of which only null can "
+        + "be passed: no text stands for another" : "")), fields[index])),
     labelled("With the result", observed),
     make("button", {class: "main"}, "Call")), answer,
     command(() => {
@@ -873,16 +979,14 @@ export function profileForm(id) {
   const answer = make("div", {role: "status"});
   const path = form => `/admin/profile?module=${encodeURIComponent(id)}&seconds=${time.value || 5}`
     + `&form=${form}`;
-  const button = make("button", {type: "button", onclick: async () => {
-    button.disabled = true;
-    replace(answer, "Collecting.");
+  const button = make("button", {type: "button", onclick: () => once(button, async () => {
+    replace(answer, `Collecting for ${time.value || 5} seconds.`);
     try {
       const response = await send("POST", path("flamegraph.svg"));
       if (!response.ok) throw await failure(response);
       replace(answer, picture(await response.text()), make("p", {class: "faint"}, clock(new Date())));
     } catch (error) { replace(answer, make("p", {class: "bad"}, harmless(error.message))); }
-    button.disabled = false;
-  }}, "Profile");
+  })}, "Profile");
   return make("section", {class: "card"}, make("div", {class: "row"},
     make("label", {}, make("span", {}, "Seconds"), time), button), answer,
   command(() => line(path("flamegraph.svg"), "-X POST")));
@@ -1011,7 +1115,7 @@ export async function show({place, signal, query}) {
 private let objectsJs: StaticString = ##"""
 // The objects of an image, and messages to them: only where a server has one.
 
-import {make, replace, table, size, harmless, notify} from "./dom.js";
+import {make, once, replace, table, size, harmless, notify} from "./dom.js";
 import {json} from "./api.js";
 import {action, command} from "./parts.js";
 
@@ -1033,8 +1137,9 @@ export async function show({place, signal, query}) {
       event.preventDefault();
       location.hash = "#/objects?prefix=" + encodeURIComponent(field.value);
     }}, make("label", {}, make("span", {}, "Paths begin with"), field), make("button", {}, "Show")),
-    rows.length ? table("Objects", [["Path"], ["Kind"], ["Size", "number"], ["Means"]], rows)
-      : make("p", {}, "The image has no such path."),
+    rows.length ? table("Objects", [["Path"], ["Kind"], ["Size", "number"], ["Points to"]], rows)
+      : make("p", {}, prefix ? "The image has no path that begins so." : "The image is empty: "
+        + "'wasmd othismo IMAGE import-module FILE' puts a module into it."),
     page.next ? make("p", {}, make("a", {href: "#/objects?prefix=" + encodeURIComponent(prefix)
       + "&after=" + encodeURIComponent(page.next)}, "Next page")) : null,
     command("GET", path));
@@ -1066,20 +1171,22 @@ export async function showOne({place, signal, words}) {
     make("p", {}, item ? `${item.kind}${item.target ? ": " + harmless(item.target) : ""}`
       : "There is nothing at this path.", item?.size === undefined ? "" : `, ${size(item.size)}`),
     make("h2", {}, "Send a message"),
-    make("form", {onsubmit: async event => {
+    make("form", {onsubmit: event => {
       event.preventDefault();
-      sending.disabled = true;
-      try {
-        const text = body();
-        line("faint", "> " + text);
-        const answer = await json("POST", "/admin/othismo/messages",
-          {body: text, type: "application/json", signal});
-        for (const one of answer.answers) line(one["othismo.error"] ? "bad" : "", JSON.stringify(one));
-        if (!answer.answers.length) {
-          line("faint", answer.complete ? "No answer." : "No answer yet.");
-        }
-      } catch (error) { line("bad", error.message); }
-      sending.disabled = false;
+      once(sending, async () => {
+        try {
+          const text = body();
+          line("faint", "> " + text);
+          const answer = await json("POST", "/admin/othismo/messages",
+            {body: text, type: "application/json", signal});
+          for (const one of answer.answers) {
+            line(one["othismo.error"] ? "bad" : "", JSON.stringify(one));
+          }
+          if (!answer.answers.length) {
+            line("faint", answer.complete ? "No answer." : "No answer yet.");
+          }
+        } catch (error) { line("bad", error.message); }
+      });
     }}, make("label", {}, make("span", {}, "Type, for example counter.add"), type),
     make("label", {}, make("span", {}, "Members, as JSON"), fields),
     make("div", {class: "row"}, sending)),
@@ -1093,7 +1200,7 @@ export async function showOne({place, signal, words}) {
 """##
 
 private let overviewJs: StaticString = ##"""
-import {make, replace, table, size, seconds, count, harmless} from "./dom.js";
+import {make, refresh, replace, table, size, seconds, count, harmless} from "./dom.js";
 import {json, follow, send} from "./api.js";
 import {chart, runTable, command} from "./parts.js";
 import {uploader} from "./modules.js";
@@ -1134,7 +1241,7 @@ export async function show({place, signal}) {
   const facts = make("div");
   const recent = make("div");
   replace(place, make("h1", {}, "Overview"), facts,
-    make("div", {class: "cards"}, Object.values(charts).map(one => one.element)),
+    make("div", {class: "cards charts"}, Object.values(charts).map(one => one.element)),
     make("h2", {}, "Drop a module to store it"), uploader(),
     make("h2", {}, "Last runs"), recent,
     command("GET", "/admin/status?follow=true"));
@@ -1151,7 +1258,7 @@ export async function show({place, signal}) {
       charts.connections.add(now.listeners.reduce((sum, one) => sum + one.connections, 0));
     }
     before = {time, runs: now.runs};
-    replace(facts, make("p", {},
+    refresh(facts, make("p", {},
       make("strong", {class: now.ready ? "good" : "warn"}, now.ready ? "Ready" : "Not ready"),
       now.reasons.length ? ": " + now.reasons.map(harmless).join(", ") : "",
       ` · wasmd ${now.version} · up ${seconds(now.uptime_seconds)} · ${count(now.runs.ended)} runs, `
@@ -1172,8 +1279,9 @@ export async function show({place, signal}) {
       if (signal.aborted) return;
       if (runs) {
         const lines = runTable("Last runs", runs.recent, false);
-        replace(recent, runs.recent.length
-          ? table(lines.caption, lines.columns, lines.rows) : make("p", {}, "None yet."));
+        refresh(recent, runs.recent.length
+          ? table(lines.caption, lines.columns, lines.rows) : make("p", {}, "None yet: store a module, open it and "
+            + "call one of its functions."));
         const now = buckets(metrics);
         if (counts) charts.latency.add(quantile(now, counts, 0.99));
         counts = now;
@@ -1192,14 +1300,17 @@ export async function show({place, signal}) {
 private let partsJs: StaticString = ##"""
 // Parts that several views have.
 
-import {make, harmless, notify, seconds, size, count, clock} from "./dom.js";
+import {make, ask, once, harmless, notify, seconds, size, count, clock} from "./dom.js";
 import {curl, json, send, failure} from "./api.js";
 
 /** The curl line of an action, with a button that copies it. */
 export function command(...request) {
   const text = typeof request[0] === "function" ? request[0] : () => curl(...request);
   const line = make("pre", {class: "mono"}, text());
-  const part = make("details", {class: "curl"}, make("summary", {}, "curl"), line,
+  // There are several of them in a view: readers of screens hear which one it is.
+  const name = typeof request[0] === "function" ? null : `curl: ${request[0]} ${request[1]}`;
+  const part = make("details", {class: "curl"},
+    make("summary", {"aria-label": name, title: name}, "curl"), line,
     make("button", {type: "button", onclick: async () => {
       try {
         await navigator.clipboard.writeText(text());
@@ -1215,9 +1326,8 @@ export function command(...request) {
 export function action(title, method, path, {body, type, confirmation, isDangerous, isText, done} = {}) {
   const button = make("button", {type: "button", class: isDangerous ? "danger" : null}, title);
   const line = make("p", {class: "faint", role: "status"});
-  button.addEventListener("click", async () => {
-    if (confirmation && !confirm(confirmation)) return;
-    button.disabled = true;
+  button.addEventListener("click", () => once(button, async () => {
+    if (confirmation && !await ask(confirmation, title)) return;
     line.textContent = "…";
     try {
       const answer = await (isText ? text : json)(method, path, {body, type});
@@ -1227,8 +1337,7 @@ export function action(title, method, path, {body, type, confirmation, isDangero
       line.textContent = "";
       notify(`${title}: ${error.message}`, true);
     }
-    button.disabled = false;
-  });
+  }));
   return make("div", {}, button, line, command(method, path, {body, type}));
 }
 
@@ -1322,7 +1431,7 @@ export function chart(title, format) {
 """##
 
 private let runsJs: StaticString = ##"""
-import {make, fill, replace, table, size, seconds, count, harmless} from "./dom.js";
+import {make, refresh, fill, replace, table, size, seconds, count, harmless} from "./dom.js";
 import {json} from "./api.js";
 import {action, command, runTable, outcome} from "./parts.js";
 import {profileForm} from "./module.js";
@@ -1344,8 +1453,10 @@ export async function showAll({place, signal, query}) {
     const runs = await json("GET", path, {signal});
     for (const [key, isActive] of [["active", true], ["recent", false]]) {
       const lines = runTable(isActive ? "Active runs" : "Ended runs", runs[key], isActive);
-      replace(places[key], lines.rows.length
-        ? table(lines.caption, lines.columns, lines.rows) : make("p", {}, "None."));
+      refresh(places[key], lines.rows.length
+        ? table(lines.caption, lines.columns, lines.rows) : make("p", {},
+          isActive ? "Nothing runs at the moment." : ["None yet: call a function of a ",
+            make("a", {href: "#/modules"}, "module"), "."]));
     }
   };
   await update();
@@ -1374,7 +1485,7 @@ export async function showOne({place, signal, words: [id]}) {
   ].filter(([, value]) => value !== null && value !== undefined);
   replace(place, make("h1", {}, "Run ", make("span", {class: "mono"}, run.id)),
     make("p", {}, outcome(run)),
-    table("Facts of the run", [["What"], ["Value", "wide"]], facts));
+    table("Facts of the run", [["What", "label"], ["Value", "wide"]], facts));
   if (run.trap) {
     fill(place, make("h2", {}, "Trap"), make("p", {class: "bad"}, harmless(run.trap.message)),
       make("pre", {}, run.trap.backtrace.map(harmless).join("\n")
@@ -1433,21 +1544,21 @@ export async function show({place, signal}) {
     store.writable ? "" : make("strong", {class: "bad"}, "; it cannot be written"),
     store.damage ? make("strong", {class: "bad"}, `; ${store.damage} damaged places`) : ""),
     make("div", {class: "cards"},
-      make("section", {class: "card"}, make("h2", {}, "Backup"),
+      make("section", {class: "card"}, make("h3", {}, "Backup"),
         make("button", {type: "button", onclick: () =>
           download("/admin/backup", "wasmd-backup.tar").catch(error => notify(error.message, true))},
         "Download"), command("GET", "/admin/backup")),
-      make("section", {class: "card"}, make("h2", {}, "Verify"),
+      make("section", {class: "card"}, make("h3", {}, "Verify"),
         action("Compare checksums", "POST", "/admin/verify")),
-      make("section", {class: "card"}, make("h2", {}, "Compact"),
+      make("section", {class: "card"}, make("h3", {}, "Compact"),
         action("Remove what is old", "POST", "/admin/compact"))),
     make("h2", {}, "Operation"),
     make("div", {class: "cards"},
-      make("section", {class: "card"}, make("h2", {}, "Configuration"),
+      make("section", {class: "card"}, make("h3", {}, "Configuration"),
         action("Reload", "POST", "/admin/reload")),
-      make("section", {class: "card"}, make("h2", {}, "Drain"),
+      make("section", {class: "card"}, make("h3", {}, "Drain"),
         action("Drain", "POST", "/admin/drain"), action("Serve again", "DELETE", "/admin/drain")),
-      make("section", {class: "card"}, make("h2", {}, "End"),
+      make("section", {class: "card"}, make("h3", {}, "End"),
         action("Shut down", "POST", "/admin/shutdown",
           {isDangerous: true, confirmation: "End the server?"}))),
     make("h2", {}, "Interface"),
@@ -1460,7 +1571,7 @@ export async function show({place, signal}) {
 private let servicesJs: StaticString = ##"""
 // Modules that run as services.
 
-import {make, replace, table, count, clock, harmless} from "./dom.js";
+import {make, refresh, replace, table, count, clock, harmless} from "./dom.js";
 import {json} from "./api.js";
 import {action, command, repeat} from "./parts.js";
 
@@ -1473,7 +1584,7 @@ export async function showAll({place, signal}) {
   replace(place, make("h1", {}, "Services"), list, command("GET", "/admin/services"));
   const update = async () => {
     const {services} = await json("GET", "/admin/services", {signal});
-    replace(list, services.length
+    refresh(list, services.length
       ? table("Services", [["Name"], ["State"], ["Starts", "number"], ["Failures", "number"],
         ["Requests", "number"], ["Refused", "number"], ["Last end", "wide"], ["Next start"]],
       services.map(one => [
@@ -1495,7 +1606,7 @@ export async function showOne({place, signal, words: [name]}) {
   const update = async () => {
     const {services} = await json("GET", "/admin/services", {signal});
     const one = services.find(each => each.name === name);
-    replace(facts, one ? [state(one), `, ${count(one.starts)} starts, ${count(one.failures)} failures`,
+    refresh(facts, one ? [state(one), `, ${count(one.starts)} starts, ${count(one.failures)} failures`,
       one.started ? `, since ${clock(one.started)}` : "",
       one.outcome ? `; ended before: ${harmless(one.outcome)}` : "",
       one.next_start ? `; starts again at ${clock(one.next_start)}` : ""] : "There is none.");
@@ -1522,13 +1633,13 @@ private let styleCss: StaticString = ##"""
   color-scheme: light dark;
   --ground: #fbfbfc; --card: #ffffff; --line: #d9dae0; --text: #1c1d22; --faint: #5c5f6b;
   --accent: #4a3cc4; --accent-text: #ffffff; --good: #146c2e; --bad: #b3261e; --warn: #7a4d00;
-  --code: #f1f1f5;
+  --code: #f1f1f5; --edge: #868996;
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --ground: #15161a; --card: #1d1f25; --line: #353842; --text: #e8e9ee; --faint: #a3a7b5;
     --accent: #a99fff; --accent-text: #15161a; --good: #7fd998; --bad: #ff9a91; --warn: #f1c27a;
-    --code: #24262e;
+    --code: #24262e; --edge: #737889;
   }
 }
 * { box-sizing: border-box; }
@@ -1541,6 +1652,8 @@ header {
   padding: .6rem 1rem; background: var(--card); border-bottom: 1px solid var(--line);
 }
 .brand { font-weight: 700; font-size: 1.1rem; color: var(--accent); text-decoration: none; }
+#sign-in { border: 1px solid var(--edge); border-radius: .4rem; padding: .35rem .8rem; color: var(--text); text-decoration: none; }
+#sign-in[aria-current] { background: var(--accent); color: var(--accent-text); }
 nav { display: flex; flex-wrap: wrap; gap: .25rem; flex: 1; }
 nav a { padding: .35rem .7rem; border-radius: .4rem; color: var(--text); text-decoration: none; }
 nav a[aria-current] { background: var(--accent); color: var(--accent-text); }
@@ -1550,19 +1663,21 @@ main { max-width: 72rem; margin: 0 auto; padding: 1rem; outline: none; }
 h1 { font-size: 1.4rem; margin: .3rem 0 1rem; overflow-wrap: anywhere; }
 h2 { font-size: 1.1rem; margin: 1.4rem 0 .5rem; }
 a { color: var(--accent); }
-.cards { display: grid; align-items: start; grid-template-columns: repeat(auto-fill, minmax(14rem, 1fr)); gap: .8rem; }
+.cards { display: grid; align-items: start; grid-template-columns: repeat(auto-fill, minmax(14rem, 1fr)); gap: .8rem; margin: .8rem 0; }
+.charts { grid-template-columns: repeat(auto-fill, minmax(20rem, 1fr)); }
 .card {
   background: var(--card); border: 1px solid var(--line); border-radius: .6rem;
   padding: .8rem 1rem; min-width: 0;
 }
 /* Flame graphs and tables need the whole width. */
 .card:has(.flame, table) { grid-column: 1 / -1; }
-.card h2 { margin: 0; font-size: .9rem; font-weight: 600; color: var(--faint); }
+h3 { font-size: 1rem; margin: 1rem 0 .4rem; }
+.card h2, .card h3 { margin: 0 0 .2rem; font-size: .9rem; font-weight: 600; color: var(--faint); overflow-wrap: anywhere; }
 .card .value { font-size: 1.6rem; font-variant-numeric: tabular-nums; }
 .card svg { display: block; width: 100%; height: 3rem; margin-top: .3rem; }
 .chart-line { fill: none; stroke: var(--accent); stroke-width: 1.5; vector-effect: non-scaling-stroke; }
 .chart-area { fill: var(--accent); opacity: .15; }
-.scroll { overflow-x: auto; }
+.scroll { overflow-x: auto; margin: .6rem 0; }
 .chain { display: block; height: 6.4rem; }
 .chain rect { fill: var(--card); stroke: var(--line); stroke-width: 1.5; }
 .chain .well { stroke: var(--good); } .chain .ill { stroke: var(--bad); stroke-dasharray: 5 3; }
@@ -1572,12 +1687,19 @@ a { color: var(--accent); }
 table { border-collapse: collapse; width: 100%; background: var(--card); }
 th, td {
   text-align: left; padding: .4rem .7rem; border-bottom: 1px solid var(--line);
-  vertical-align: top; white-space: nowrap;
+  vertical-align: baseline; white-space: nowrap;
 }
 th { color: var(--faint); font-weight: 600; }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
-td.code { white-space: pre; }
-td.wide { white-space: normal; overflow-wrap: anywhere; }
+td.code { white-space: pre; vertical-align: top; }
+p > a:only-child, h3 > a { display: inline-block; padding: .15rem 0; }
+td a { display: inline-block; min-width: 1.6rem; padding: .15rem 0; }
+td.number a { text-align: right; }
+th.mono { font: inherit; font-weight: 600; }
+td button { min-height: 1.8rem; padding: .1rem .6rem; }
+h1.mono { font-size: 1.3rem; }
+td.wide { white-space: normal; overflow-wrap: anywhere; min-width: 9rem; }
+td.label { white-space: normal; min-width: 7rem; }
 code, pre, .mono { font-family: ui-monospace, monospace; font-size: .88em; }
 pre {
   background: var(--code); border-radius: .4rem; padding: .6rem .8rem; overflow-x: auto;
@@ -1585,15 +1707,15 @@ pre {
 }
 button, input, select, textarea { font: inherit; color: inherit; }
 button {
-  border: 1px solid var(--line); background: var(--card); border-radius: .4rem;
+  border: 1px solid var(--edge); background: var(--card); border-radius: .4rem;
   padding: .35rem .8rem; cursor: pointer; min-height: 2.2rem;
 }
 button.main { background: var(--accent); border-color: var(--accent); color: var(--accent-text); }
 button.danger { color: var(--bad); border-color: var(--bad); }
-button:disabled { opacity: .5; cursor: default; }
+button[aria-disabled] { opacity: .6; cursor: progress; }
 :focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
 input, select, textarea {
-  background: var(--card); border: 1px solid var(--line); border-radius: .4rem;
+  background: var(--card); border: 1px solid var(--edge); border-radius: .4rem;
   padding: .35rem .5rem; min-height: 2.2rem; max-width: 100%;
 }
 input[type=checkbox] { min-height: 0; width: 1.1em; height: 1.1em; vertical-align: -.15em; }
@@ -1602,14 +1724,17 @@ textarea { width: 100%; min-height: 4rem; font-family: ui-monospace, monospace; 
 label { display: block; margin: .3rem 0; }
 label > span { display: block; color: var(--faint); font-size: .88rem; }
 .row { display: flex; flex-wrap: wrap; gap: .6rem; align-items: end; margin: .5rem 0; }
+.row.top { align-items: start; }
+input[readonly] { background: var(--code); }
 .drop {
-  border: 2px dashed var(--line); border-radius: .6rem; padding: 1.4rem; text-align: center;
+  border: 2px dashed var(--edge); border-radius: .6rem; padding: 1.4rem; text-align: center;
 }
 .drop.over { border-color: var(--accent); background: var(--code); }
 progress { width: 100%; accent-color: var(--accent); }
 .good { color: var(--good); } .bad { color: var(--bad); } .warn { color: var(--warn); }
 .faint { color: var(--faint); }
-details { margin: .3rem 0; } summary { cursor: pointer; color: var(--faint); }
+details { margin: .3rem 0; } summary { cursor: pointer; color: var(--faint); padding: .15rem 0; width: fit-content; min-width: 3.5rem; }
+.drop summary { margin: 0 auto; }
 .flame { max-width: 100%; background: #fff; border-radius: .4rem; }
 #notice {
   position: fixed; right: 1rem; bottom: 1rem; max-width: min(30rem, 90vw); z-index: 2;
@@ -1619,13 +1744,16 @@ details { margin: .3rem 0; } summary { cursor: pointer; color: var(--faint); }
   border-radius: .4rem; padding: .6rem .9rem; margin-top: .5rem; overflow-wrap: anywhere;
 }
 #notice > .bad { border-left-color: var(--bad); }
-.log { max-height: 65vh; overflow-y: auto; }
+.log { max-height: 65vh; min-height: 2rem; overflow-y: auto; }
+dialog { background: var(--card); color: var(--text); border: 1px solid var(--edge); border-radius: .6rem; max-width: min(30rem, 90vw); overflow-wrap: anywhere; }
+dialog::backdrop { background: #0008; }
+dialog .row { justify-content: end; }
 .log div { white-space: pre-wrap; overflow-wrap: anywhere; }
 @media (max-width: 40rem) {
   body { font-size: 16px; } main { padding: .7rem; } th, td { padding: .4rem; }
   header { justify-content: space-between; }
   nav { order: 3; flex-basis: 100%; } nav a { padding: .45rem .55rem; }
-  .cards { grid-template-columns: repeat(auto-fill, minmax(10rem, 1fr)); }
+  .cards { grid-template-columns: 1fr; } .charts { grid-template-columns: 1fr 1fr; }
 }
 @media (prefers-reduced-motion: no-preference) { nav a, button { transition: background .15s; } }
 
@@ -1634,7 +1762,7 @@ details { margin: .3rem 0; } summary { cursor: pointer; color: var(--faint); }
 private let topicsJs: StaticString = ##"""
 // Topics of the broker: what waits, the last value, messages as they pass.
 
-import {make, replace, table, size, count, clock, harmless, notify} from "./dom.js";
+import {make, ask, refresh, replace, table, size, count, clock, harmless, notify} from "./dom.js";
 import {json, send, failure, follow, Failure} from "./api.js";
 import {action, command, labelled, repeat} from "./parts.js";
 
@@ -1653,10 +1781,10 @@ export async function showAll({place, signal}) {
   const update = async () => {
     const [now, {subscriptions}] = await Promise.all([
       json("GET", "/admin/topics", {signal}), json("GET", "/admin/subscriptions", {signal})]);
-    replace(totals, `${count(now.published)} published, ${count(now.delivered)} delivered, `
+    refresh(totals, `${count(now.published)} published, ${count(now.delivered)} delivered, `
       + `${count(now.dropped)} dropped, ${count(now.refused)} refused, ${count(now.cut_off)} cut off; `
       + `${count(now.messages)} kept, ${size(now.bytes)}`);
-    replace(list, now.topics.length
+    refresh(list, now.topics.length
       ? table("Topics", [["Name"], ["Kept on disk"], ["Waiting", "number"], ["Bytes", "number"],
         ["Subscribers", "number"], ["Published", "number"], ["Read", "number"],
         ["Dropped", "number"], ["Refused", "number"]],
@@ -1666,19 +1794,19 @@ export async function showAll({place, signal}) {
         size(one.queued_bytes), count(one.subscribers), count(one.published), count(one.read),
         count(one.dropped), count(one.refused)]))
       : make("p", {}, "There is no topic yet: the first message makes one."));
-    replace(readers, subscriptions.length
+    refresh(readers, subscriptions.length
       ? table("Subscriptions", [["Name"], ["Topics", "wide"], ["There"], ["Waiting", "number"],
         ["Not acknowledged", "number"], ["Bytes", "number"], ["End"]],
       subscriptions.map(one => [harmless(one.name ?? "–"), one.topics.map(harmless).join(", "),
         one.attached ? "yes" : "no", count(one.waiting), count(one.unacknowledged),
         size(one.bytes), one.name === undefined ? "" : make("button", {type: "button",
           class: "danger", "aria-label": `End ${one.name}`, onclick: async () => {
-            if (!confirm(`End ${one.name}, and drop what it keeps?`)) return;
+            if (!await ask(`End ${one.name}, and drop what it keeps?`, "End")) return;
             await json("DELETE", "/admin/subscriptions?name=" + encodeURIComponent(one.name))
               .catch(error => notify(error.message, true));
             await update();
           }}, "End")]))
-      : make("p", {}, "None."));
+      : make("p", {}, "None: clients subscribe over the broker's port, guests by their imports."));
   };
   await update();
   repeat(signal, update);
@@ -1737,7 +1865,7 @@ export async function showOne({place, signal, words: [name]}) {
 private let transportsJs: StaticString = ##"""
 // Transports and their connections.
 
-import {make, fill, replace, table, size, seconds, count, harmless} from "./dom.js";
+import {make, once, notify, refresh, fill, replace, table, size, seconds, count, harmless} from "./dom.js";
 import {json, serves} from "./api.js";
 import {action, command, repeat} from "./parts.js";
 
@@ -1748,11 +1876,11 @@ export async function showAll({place, signal}) {
   const update = async () => {
     const all = isThere ? (await json("GET", "/admin/transports", {signal})).transports : [];
     if (!all.length) {
-      replace(list, make("p", {}, "This server carries none: name one by [transports.NAME] in its "
+      refresh(list, make("p", {}, "This server carries none: name one by [transports.NAME] in its "
         + "configuration, or by --transport."));
       return;
     }
-    replace(list, table("Transports", [["Name"], ["Role"], ["Modules", "wide"], ["From"], ["To"],
+    refresh(list, table("Transports", [["Name"], ["Role"], ["Modules", "wide"], ["From"], ["To"],
       ["Open", "number"], ["Accepted", "number"], ["Failed", "number"], ["Refused", "number"],
       ["Bytes there, back", "number"], ["Oldest", "number"]],
     all.map(one => [
@@ -1777,7 +1905,7 @@ export async function showOne({place, signal, words: [name]}) {
       action("Read again", "POST", path + "/reload", {done: () => update()}))),
     make("h2", {}, "Open connections"), open, command("GET", path));
   const see = () => {
-    replace(facts, table("Facts of the transport", [["What"], ["Value", "wide"]], [
+    refresh(facts, table("Facts of the transport", [["What", "label"], ["Value", "wide"]], [
       ["Role", now.role], ["From", now.listen.map(harmless).join(", ")],
       ["To", now.remote === null ? "the guest chooses" : harmless(now.remote)],
       ["Modules", now.modules.map(one => `${harmless(one.file)} (${one.version}, `
@@ -1789,18 +1917,18 @@ export async function showOne({place, signal, words: [name]}) {
       ["Datagrams received, sent, dropped",
         [now.datagrams_received, now.datagrams_sent, now.datagrams_dropped].map(count).join(", ")],
       ["Replaced", count(now.replacements)]]));
-    replace(open, now.open.length
+    refresh(open, now.open.length
       ? table("Open connections", [["Number", "number"], ["Peer", "wide"], ["Age", "number"],
         ["Start", "number"], ["There", "number"], ["Back", "number"], ["End"]],
       now.open.map(one => [count(one.number), harmless(one.peer), seconds(one.seconds),
         seconds(one.start_seconds), size(one.bytes_forth), size(one.bytes_back),
         make("button", {type: "button", class: "danger", "aria-label": `End ${one.number}`,
-          onclick: async event => {
-            event.target.disabled = true;
-            await json("DELETE", `${path}/connections/${one.number}`).catch(() => {});
+          onclick: event => once(event.currentTarget, async () => {
+            await json("DELETE", `${path}/connections/${one.number}`)
+              .catch(error => notify(error.message, true));
             await update();
-          }}, "End")]))
-      : make("p", {}, "None."));
+          })}, "End")]))
+      : make("p", {}, `None: connect to ${now.listen.map(harmless).join(" or ")}.`));
     if (now.connections > now.open.length) {
       fill(open, make("p", {class: "faint"}, `The first ${now.open.length} are shown.`));
     }

@@ -1,6 +1,6 @@
 // The objects of an image, and messages to them: only where a server has one.
 
-import {make, replace, table, size, harmless, notify} from "./dom.js";
+import {make, once, replace, table, size, harmless, notify} from "./dom.js";
 import {json} from "./api.js";
 import {action, command} from "./parts.js";
 
@@ -22,8 +22,9 @@ export async function show({place, signal, query}) {
       event.preventDefault();
       location.hash = "#/objects?prefix=" + encodeURIComponent(field.value);
     }}, make("label", {}, make("span", {}, "Paths begin with"), field), make("button", {}, "Show")),
-    rows.length ? table("Objects", [["Path"], ["Kind"], ["Size", "number"], ["Means"]], rows)
-      : make("p", {}, "The image has no such path."),
+    rows.length ? table("Objects", [["Path"], ["Kind"], ["Size", "number"], ["Points to"]], rows)
+      : make("p", {}, prefix ? "The image has no path that begins so." : "The image is empty: "
+        + "'wasmd othismo IMAGE import-module FILE' puts a module into it."),
     page.next ? make("p", {}, make("a", {href: "#/objects?prefix=" + encodeURIComponent(prefix)
       + "&after=" + encodeURIComponent(page.next)}, "Next page")) : null,
     command("GET", path));
@@ -55,20 +56,22 @@ export async function showOne({place, signal, words}) {
     make("p", {}, item ? `${item.kind}${item.target ? ": " + harmless(item.target) : ""}`
       : "There is nothing at this path.", item?.size === undefined ? "" : `, ${size(item.size)}`),
     make("h2", {}, "Send a message"),
-    make("form", {onsubmit: async event => {
+    make("form", {onsubmit: event => {
       event.preventDefault();
-      sending.disabled = true;
-      try {
-        const text = body();
-        line("faint", "> " + text);
-        const answer = await json("POST", "/admin/othismo/messages",
-          {body: text, type: "application/json", signal});
-        for (const one of answer.answers) line(one["othismo.error"] ? "bad" : "", JSON.stringify(one));
-        if (!answer.answers.length) {
-          line("faint", answer.complete ? "No answer." : "No answer yet.");
-        }
-      } catch (error) { line("bad", error.message); }
-      sending.disabled = false;
+      once(sending, async () => {
+        try {
+          const text = body();
+          line("faint", "> " + text);
+          const answer = await json("POST", "/admin/othismo/messages",
+            {body: text, type: "application/json", signal});
+          for (const one of answer.answers) {
+            line(one["othismo.error"] ? "bad" : "", JSON.stringify(one));
+          }
+          if (!answer.answers.length) {
+            line("faint", answer.complete ? "No answer." : "No answer yet.");
+          }
+        } catch (error) { line("bad", error.message); }
+      });
     }}, make("label", {}, make("span", {}, "Type, for example counter.add"), type),
     make("label", {}, make("span", {}, "Members, as JSON"), fields),
     make("div", {class: "row"}, sending)),

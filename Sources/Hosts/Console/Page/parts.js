@@ -1,13 +1,16 @@
 // Parts that several views have.
 
-import {make, harmless, notify, seconds, size, count, clock} from "./dom.js";
+import {make, ask, once, harmless, notify, seconds, size, count, clock} from "./dom.js";
 import {curl, json, send, failure} from "./api.js";
 
 /** The curl line of an action, with a button that copies it. */
 export function command(...request) {
   const text = typeof request[0] === "function" ? request[0] : () => curl(...request);
   const line = make("pre", {class: "mono"}, text());
-  const part = make("details", {class: "curl"}, make("summary", {}, "curl"), line,
+  // There are several of them in a view: readers of screens hear which one it is.
+  const name = typeof request[0] === "function" ? null : `curl: ${request[0]} ${request[1]}`;
+  const part = make("details", {class: "curl"},
+    make("summary", {"aria-label": name, title: name}, "curl"), line,
     make("button", {type: "button", onclick: async () => {
       try {
         await navigator.clipboard.writeText(text());
@@ -23,9 +26,8 @@ export function command(...request) {
 export function action(title, method, path, {body, type, confirmation, isDangerous, isText, done} = {}) {
   const button = make("button", {type: "button", class: isDangerous ? "danger" : null}, title);
   const line = make("p", {class: "faint", role: "status"});
-  button.addEventListener("click", async () => {
-    if (confirmation && !confirm(confirmation)) return;
-    button.disabled = true;
+  button.addEventListener("click", () => once(button, async () => {
+    if (confirmation && !await ask(confirmation, title)) return;
     line.textContent = "…";
     try {
       const answer = await (isText ? text : json)(method, path, {body, type});
@@ -35,8 +37,7 @@ export function action(title, method, path, {body, type, confirmation, isDangero
       line.textContent = "";
       notify(`${title}: ${error.message}`, true);
     }
-    button.disabled = false;
-  });
+  }));
   return make("div", {}, button, line, command(method, path, {body, type}));
 }
 

@@ -1,4 +1,4 @@
-import {make, fill, replace, table, size, seconds, count, harmless} from "./dom.js";
+import {make, refresh, fill, replace, table, size, seconds, count, harmless} from "./dom.js";
 import {json} from "./api.js";
 import {action, command, runTable, outcome} from "./parts.js";
 import {profileForm} from "./module.js";
@@ -20,8 +20,10 @@ export async function showAll({place, signal, query}) {
     const runs = await json("GET", path, {signal});
     for (const [key, isActive] of [["active", true], ["recent", false]]) {
       const lines = runTable(isActive ? "Active runs" : "Ended runs", runs[key], isActive);
-      replace(places[key], lines.rows.length
-        ? table(lines.caption, lines.columns, lines.rows) : make("p", {}, "None."));
+      refresh(places[key], lines.rows.length
+        ? table(lines.caption, lines.columns, lines.rows) : make("p", {},
+          isActive ? "Nothing runs at the moment." : ["None yet: call a function of a ",
+            make("a", {href: "#/modules"}, "module"), "."]));
     }
   };
   await update();
@@ -50,7 +52,7 @@ export async function showOne({place, signal, words: [id]}) {
   ].filter(([, value]) => value !== null && value !== undefined);
   replace(place, make("h1", {}, "Run ", make("span", {class: "mono"}, run.id)),
     make("p", {}, outcome(run)),
-    table("Facts of the run", [["What"], ["Value", "wide"]], facts));
+    table("Facts of the run", [["What", "label"], ["Value", "wide"]], facts));
   if (run.trap) {
     fill(place, make("h2", {}, "Trap"), make("p", {class: "bad"}, harmless(run.trap.message)),
       make("pre", {}, run.trap.backtrace.map(harmless).join("\n")

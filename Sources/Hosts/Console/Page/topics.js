@@ -1,6 +1,6 @@
 // Topics of the broker: what waits, the last value, messages as they pass.
 
-import {make, replace, table, size, count, clock, harmless, notify} from "./dom.js";
+import {make, ask, refresh, replace, table, size, count, clock, harmless, notify} from "./dom.js";
 import {json, send, failure, follow, Failure} from "./api.js";
 import {action, command, labelled, repeat} from "./parts.js";
 
@@ -19,10 +19,10 @@ export async function showAll({place, signal}) {
   const update = async () => {
     const [now, {subscriptions}] = await Promise.all([
       json("GET", "/admin/topics", {signal}), json("GET", "/admin/subscriptions", {signal})]);
-    replace(totals, `${count(now.published)} published, ${count(now.delivered)} delivered, `
+    refresh(totals, `${count(now.published)} published, ${count(now.delivered)} delivered, `
       + `${count(now.dropped)} dropped, ${count(now.refused)} refused, ${count(now.cut_off)} cut off; `
       + `${count(now.messages)} kept, ${size(now.bytes)}`);
-    replace(list, now.topics.length
+    refresh(list, now.topics.length
       ? table("Topics", [["Name"], ["Kept on disk"], ["Waiting", "number"], ["Bytes", "number"],
         ["Subscribers", "number"], ["Published", "number"], ["Read", "number"],
         ["Dropped", "number"], ["Refused", "number"]],
@@ -32,19 +32,19 @@ export async function showAll({place, signal}) {
         size(one.queued_bytes), count(one.subscribers), count(one.published), count(one.read),
         count(one.dropped), count(one.refused)]))
       : make("p", {}, "There is no topic yet: the first message makes one."));
-    replace(readers, subscriptions.length
+    refresh(readers, subscriptions.length
       ? table("Subscriptions", [["Name"], ["Topics", "wide"], ["There"], ["Waiting", "number"],
         ["Not acknowledged", "number"], ["Bytes", "number"], ["End"]],
       subscriptions.map(one => [harmless(one.name ?? "–"), one.topics.map(harmless).join(", "),
         one.attached ? "yes" : "no", count(one.waiting), count(one.unacknowledged),
         size(one.bytes), one.name === undefined ? "" : make("button", {type: "button",
           class: "danger", "aria-label": `End ${one.name}`, onclick: async () => {
-            if (!confirm(`End ${one.name}, and drop what it keeps?`)) return;
+            if (!await ask(`End ${one.name}, and drop what it keeps?`, "End")) return;
             await json("DELETE", "/admin/subscriptions?name=" + encodeURIComponent(one.name))
               .catch(error => notify(error.message, true));
             await update();
           }}, "End")]))
-      : make("p", {}, "None."));
+      : make("p", {}, "None: clients subscribe over the broker's port, guests by their imports."));
   };
   await update();
   repeat(signal, update);
