@@ -1,7 +1,7 @@
 // What an orchestrator has: devices, deployments with their chains, executions.
 
 import {make, once, refresh, replace, scrollable, table, clock, harmless, notify} from "./dom.js";
-import {json} from "./api.js";
+import {curl, json} from "./api.js";
 import {action, command, labelled, repeat} from "./parts.js";
 
 const nameOf = (devices, id) => devices.find(one => one._id === id)?.name ?? id;
@@ -75,7 +75,7 @@ export async function showAll({place, signal}) {
   };
   replace(place, make("h1", {}, "Devices"), list,
     action("Look for devices", "POST", "/file/device/discovery/reset"),
-    command("GET", "/file/device"), make("h2", {}, "Deployments"), drawings,
+    command("GET", "/file/device"), command("POST", "/file/device/ID/blacklist"), make("h2", {}, "Deployments"), drawings,
     command("GET", "/file/manifest"));
   await update();
   repeat(signal, update);
@@ -142,8 +142,9 @@ export async function showOne({place, signal, words: [id]}) {
       });
     }}, fields.map((field, index) => labelled(harmless(parameters[index]), field)),
     make("div", {class: "row"}, button)),
-    result, command(() => `curl --json '${body().replaceAll("'", "'\\''")}' ${location.origin}${target}`),
-    make("h2", {}, "Executions"), ended, command("GET", "/executions?deployment=" + id));
+    result, command(() => curl("POST", target, {body: body(), type: "application/json"})),
+    make("h2", {}, "Executions"), ended, command("GET", "/executions?deployment=" + id),
+    command("DELETE", "/executions/ID"));
   refresh(drawing, chain(one, devices));
   await update();
   repeat(signal, update);

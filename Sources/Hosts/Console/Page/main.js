@@ -1,7 +1,7 @@
 // The views and the way between them: the address after '#' says which one is shown.
 
-import {make, replace, notify} from "./dom.js";
-import {token, Failure, json} from "./api.js";
+import {make, replace, notify, clock} from "./dom.js";
+import {token, watch, Failure, json} from "./api.js";
 import * as overview from "./overview.js";
 import * as modules from "./modules.js";
 import * as module from "./module.js";
@@ -118,6 +118,12 @@ function showToken({place}) {
 document.querySelector(".skip").addEventListener("click", event => {
   event.preventDefault();
   main.focus();
+});
+watch(isLost => {
+  const line = document.getElementById("lost");
+  if (isLost === Boolean(line.textContent)) return;
+  line.textContent = isLost ? `The server has not answered since ${clock(new Date())}: what is shown `
+    + "may be old. It is asked again and again." : "";
 });
 addEventListener("hashchange", () => show());
 modules.takeDrops();

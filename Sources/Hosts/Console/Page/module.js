@@ -1,6 +1,6 @@
-import {make, once, fill, replace, table, size, seconds, count, harmless, notify, clock} from "./dom.js";
+import {make, once, fill, refresh, replace, scrollable, table, size, seconds, count, harmless, notify, clock} from "./dom.js";
 import {json, send, failure, quoted, token} from "./api.js";
-import {action, command, labelled, runTable, save} from "./parts.js";
+import {action, command, labelled, repeat, runTable, save} from "./parts.js";
 
 /** The types of "(i32, i64) -> (f64)". */
 function shape(text) {
@@ -48,18 +48,25 @@ const typeText = type => typeof type === "string" ? type.toLowerCase() : JSON.st
 
 export async function show({place, signal, words: [id]}) {
   const path = "/wasm/" + encodeURIComponent(id);
-  const record = await json("GET", path + "?wasm=false", {signal});
+  const [record, code] = await Promise.all([
+    json("GET", path + "?wasm=false", {signal}),
+    // Only operators may see code: its name is left out for others.
+    json("GET", `/admin/modules/${encodeURIComponent(id)}/functions?limit=1`, {signal})
+      .catch(() => null)]);
   const functions = record.exports.filter(one => one.kind === "function");
   const others = record.exports.filter(one => one.kind !== "function");
   const isProgram = functions.some(one => one.name === "_start");
   replace(place,
-    make("h1", {}, "Module ", make("span", {class: "mono"}, id)),
-    make("p", {class: "faint"}, `${size(record.meta_data.size)} · SHA-256 `,
+    make("h1", {}, "Module ", code?.module ? harmless(code.module)
+      : make("span", {class: "mono"}, id)),
+    make("p", {class: "faint"}, code?.module ? [make("span", {class: "mono"}, id), " · "] : null,
+      `${size(record.meta_data.size)} · SHA-256 `,
       make("span", {class: "mono"}, record.sha256.slice(0, 16) + "…"),
       ` · stored ${new Date(record.created).toLocaleString()}`,
       record.changed !== record.created
         ? ` · changed ${new Date(record.changed).toLocaleString()}` : "", " · ",
-      make("a", {href: `#/modules/${encodeURIComponent(id)}/functions`}, "Code")),
+      make("a", {href: `#/modules/${encodeURIComponent(id)}/functions`},
+        code ? `Code of ${count(code.count)} function${code.count === 1 ? "" : "s"}` : "Code")),
     isProgram ? programForm(path, id) : null,
     functions.filter(one => one.name !== "_start").length
       ? [make("h2", {}, "Call a function"), make("div", {class: "cards"},
@@ -72,14 +79,16 @@ export async function show({place, signal, words: [id]}) {
     others.length ? [make("h2", {}, "Other exports"), table("Other exports", [["Name"], ["Kind"]],
       others.map(one => [harmless(one.name), one.kind]))] : null,
     make("h2", {}, "Profile what runs now"), profileForm(id));
-  const recent = await json("GET", "/admin/runs?limit=20&module=" + encodeURIComponent(id), {signal})
-    .catch(() => null);
-  if (recent) {
-    const lines = runTable("Last runs", [...recent.active, ...recent.recent], false);
-    fill(place, make("h2", {}, "Last runs"), lines.rows.length
+  const recent = make("div");
+  const update = async () => {
+    const runs = await json("GET", "/admin/runs?limit=20&module=" + encodeURIComponent(id), {signal});
+    const lines = runTable("Last runs", [...runs.active, ...runs.recent], false);
+    refresh(recent, make("h2", {}, "Last runs"), lines.rows.length
       ? table(lines.caption, lines.columns, lines.rows)
       : make("p", {}, "None yet: a call from above, or by curl, is one."));
-  }
+  };
+  await update().then(() => repeat(signal, update), () => {});
+  fill(place, recent);
   fill(place, make("h2", {}, "Change"), make("div", {class: "row top"},
     make("button", {type: "button", onclick: async () => {
       try {
@@ -90,7 +99,8 @@ export async function show({place, signal, words: [id]}) {
     }}, "Download"),
     action("Delete", "DELETE", path, {isDangerous: true, confirmation: "Delete this module?",
       done: () => { location.hash = "#/modules"; }})),
-  command("GET", path + "?wasm=false"));
+  command("GET", path + "?wasm=false"),
+  command("GET", path, {accept: "application/wasm"}));
 }
 
 /** The form of an exported function. */
@@ -129,7 +139,7 @@ function callForm(path, record, one) {
     make("button", {class: "main"}, "Call")), answer,
     command(() => {
       let text;
-      try { text = body(); } catch { text = "[]"; }
+      try { text = body(); } catch (error) { return harmless(error.message); }
       return line(target(), "-d " + quoted(text));
     }));
 }
@@ -241,9 +251,10 @@ function exact(text, result) {
 /** A picture cannot run anything, whatever its names are. */
 export function picture(svg) {
   const blob = new Blob([svg], {type: "image/svg+xml"});
-  return make("div", {}, make("img", {class: "flame", alt: "Flame graph: functions by their time",
-    src: URL.createObjectURL(blob)}),
-  make("button", {type: "button", onclick: () => save(blob, "flamegraph.svg")}, "Save"));
+  const image = make("img", {class: "flame", alt: "Flame graph: functions by their time",
+    src: URL.createObjectURL(blob)});
+  return make("div", {}, scrollable(make("div", {class: "scroll"}, image), "Flame graph"),
+    make("button", {type: "button", onclick: () => save(blob, "flamegraph.svg")}, "Save"));
 }
 
 /** Profiles the runs of the next seconds. */

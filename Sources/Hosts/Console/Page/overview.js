@@ -31,7 +31,7 @@ export async function show({place, signal}) {
   const charts = {
     load: chart("Runs a second", value => count(Math.round(value))),
     failures: chart("Failed runs a second", value => count(Math.round(value))),
-    latency: chart("99 of 100 requests within", seconds),
+    latency: chart("99 of 100 requests within", seconds, 2),
     queue: chart("Runs that go on or wait", count),
     memory: chart("Memory of the process", size),
     connections: chart("Connections", count),

@@ -1,7 +1,7 @@
 // Topics of the broker: what waits, the last value, messages as they pass.
 
 import {make, ask, refresh, replace, table, size, count, clock, harmless, notify} from "./dom.js";
-import {json, send, failure, follow, Failure} from "./api.js";
+import {curl, json, send, failure, follow, Failure} from "./api.js";
 import {action, command, labelled, repeat} from "./parts.js";
 
 export async function showAll({place, signal}) {
@@ -15,7 +15,7 @@ export async function showAll({place, signal}) {
       location.hash = "#/topics/" + encodeURIComponent(field.value);
     }}, labelled("Topic, or a pattern with + and #", field), make("button", {}, "Show")),
     command("GET", "/admin/topics"), make("h2", {}, "Subscriptions"), readers,
-    command("GET", "/admin/subscriptions"));
+    command("GET", "/admin/subscriptions"), command("DELETE", "/admin/subscriptions?name=NAME"));
   const update = async () => {
     const [now, {subscriptions}] = await Promise.all([
       json("GET", "/admin/topics", {signal}), json("GET", "/admin/subscriptions", {signal})]);
@@ -64,8 +64,7 @@ export async function showOne({place, signal, words: [name]}) {
     const answer = await send("GET", "/admin/topics/value" + query, {signal});
     value.textContent = answer.ok ? harmless(await answer.text()) : "None is kept.";
   };
-  const curl = command(() => "curl --data-binary "
-    + `'${body.value.replaceAll("'", "'\\''")}' '${location.origin}${path()}'`);
+  const line = command(() => curl("POST", path(), {body: body.value, type}));
   replace(place, make("h1", {class: "mono"}, harmless(name)),
     isPattern ? null : [
       make("h2", {}, "Last value"), value, command("GET", "/admin/topics/value" + query),
@@ -79,7 +78,7 @@ export async function showOne({place, signal, words: [name]}) {
           await see();
         } catch (error) { notify(error.message, true); }
       }}, labelled("Message", body), make("label", {}, keeps, " keep it as the last value"),
-      make("div", {class: "row"}, make("button", {class: "main"}, "Publish"))), curl,
+      make("div", {class: "row"}, make("button", {class: "main"}, "Publish"))), line,
       make("h2", {}, "Queue"),
       action("Take the oldest message away", "POST", "/admin/topics/read" + query, {isText: true}),
     ],

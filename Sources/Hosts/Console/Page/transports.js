@@ -38,7 +38,8 @@ export async function showOne({place, signal, words: [name]}) {
     make("div", {class: "cards"}, make("section", {class: "card"}, make("h2", {}, "Modules"),
       make("p", {}, "New connections get the files as they are then; old ones go on."),
       action("Read again", "POST", path + "/reload", {done: () => update()}))),
-    make("h2", {}, "Open connections"), open, command("GET", path));
+    make("h2", {}, "Open connections"), open, command("GET", path),
+    command("DELETE", path + "/connections/NUMBER"));
   const see = () => {
     refresh(facts, table("Facts of the transport", [["What", "label"], ["Value", "wide"]], [
       ["Role", now.role], ["From", now.listen.map(harmless).join(", ")],
