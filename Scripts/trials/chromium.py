@@ -42,6 +42,8 @@ class Page:
         #: Bytes that came, with heads, by path.
         self.received = {}
         self.addresses = {}
+        #: Events that somebody may wait for, by their names.
+        self.events = {}
         target = next(one for one in self.send("Target.getTargets")["targetInfos"]
                       if one["type"] == "page")
         self.session = self.send(
@@ -89,13 +91,8 @@ class Page:
             if path:
                 self.received[path] = (
                     self.received.get(path, 0) + parameters["encodedDataLength"])
-        elif method == "Page.javascriptDialogOpening":
-            # Handled without waiting for its answer.
-            self.number += 1
-            os.write(self.commands, json.dumps(
-                {"id": self.number, "sessionId": self.session,
-                 "method": "Page.handleJavaScriptDialog", "params": {"accept": True}}
-            ).encode() + b"\0")
+        elif method == "Page.fileChooserOpened":
+            self.events[method] = parameters
         return message
 
     def open(self, address):
@@ -130,6 +127,25 @@ class Page:
             f" if (one.textContent.trim() === {json.dumps(title)})"
             " { one.click(); return true; } return false; })()")
         check(found, "there is no", title, self.text())
+
+    def key(self, name, shift=False):
+        """Presses a key, as a hand does."""
+        text, code = {"Enter": ("\r", 13), " ": (" ", 32), "Tab": ("", 9), "Escape": ("", 27),
+                      "ArrowDown": ("", 40), "ArrowUp": ("", 38)}[name]
+        press = {"key": name, "code": "Space" if name == " " else name, "modifiers": 8 * shift,
+                 "windowsVirtualKeyCode": code, "nativeVirtualKeyCode": code}
+        self.send("Input.dispatchKeyEvent", type="keyDown" if text else "rawKeyDown",
+                  **({"text": text} if text else {}), **press)
+        self.send("Input.dispatchKeyEvent", type="keyUp", **press)
+
+    def event(self, name, seconds=20):
+        """The parameters of an event that came, or comes."""
+        end = time.monotonic() + seconds
+        while name not in self.events:
+            check(time.monotonic() < end, "no", name)
+            self.value("1")
+            time.sleep(0.02)
+        return self.events.pop(name)
 
     def picture(self, file):
         data = self.send("Page.captureScreenshot", format="png")["data"]

@@ -46,7 +46,7 @@ class Fault(Exception):
 
 def check(condition, *words):
     if not condition:
-        raise Fault(" ".join(str(word)[:600] for word in words))
+        raise Fault(" ".join(str(word)[:2000] for word in words))
 
 
 class Folder:

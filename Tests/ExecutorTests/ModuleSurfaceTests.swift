@@ -64,6 +64,10 @@ import WasmdOperation
             let state = try await house.send(.get, "/jobs/\(job)")
             #expect(state.json["state"] == "done" && state.json["job_type"] == "MODIFY")
             #expect(try await house.send(.delete, "/wasm/\(id)").status == 202)
+            let jobs = try await house.send(.get, "/jobs?limit=2").json["items"]?.arrayValue ?? []
+            #expect(jobs.map { $0["job_type"]?.stringValue } == ["DELETE", "MODIFY"])
+            #expect(jobs.allSatisfy { $0["wasm"]?.stringValue == id && $0["time"] != nil })
+            #expect(try await house.send(.get, "/jobs?limit=0").status == 400)
             #expect(try await house.send(.get, "/wasm/\(id)").status == 404)
             #expect(try await house.send(.delete, "/wasm/\(id)").status == 404)
         }

@@ -88,6 +88,9 @@ import WasmdOperation
             let seen = try await house.send(.get, "/jobs/\(name)", "", bearer("one"))
             let hidden = try await house.send(.get, "/jobs/\(name)", "", bearer("two"))
             #expect(seen.status == 200 && hidden.status == 404)
+            let listed = try await house.send(.get, "/jobs", "", bearer("one"))
+            let others = try await house.send(.get, "/jobs", "", bearer("two"))
+            #expect(listed.text.contains(name) && !others.text.contains(name))
             let removed = try await house.send(.delete, "/wasm/\(id)", "", bearer("all"))
             #expect(removed.status == 202)
         }

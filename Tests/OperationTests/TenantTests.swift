@@ -1,5 +1,6 @@
 import Synchronization
 import Testing
+import WasmdDocuments
 import WasmdHTTP
 import WasmdOperation
 
@@ -77,5 +78,55 @@ import WasmdOperation
         quotas.instances = 1
         tenant.quotas = quotas
         #expect(try tenant.admitRun() == nil)
+    }
+
+    /// What operators see: limits with their use, quotas with theirs, and no digest of a secret.
+    @Test func report() throws {
+        var configuration = Configuration()
+        var tenant = Configuration.TenantSettings("acme")
+        tenant.quotas.storedBytes = 100
+        tenant.quotas.instances = 2
+        configuration.tenants = [tenant, .init("beta")]
+        let digest = Token.digest(of: Array("secret".utf8))
+        configuration.tokens = [
+            Token(name: "ours", digest: digest, scopes: [.read]),
+            Token(name: "theirs", digest: Token.digest(of: Array("other".utf8)), scopes: .all),
+        ]
+        configuration.tokens[1].tenant = "acme"
+        let rules = AccessRules(configuration)
+        try rules.tenants["acme"]?.store(60)
+        var report = SettingsReport(configuration, rules)
+        report.used["limits.runs"] = 7
+        let document = report.document
+        let limits = try #require(document["limits"]?.arrayValue)
+        let runs = limits.first { $0["name"] == "limits.runs" }
+        #expect(runs?["number"]?.integerValue == 1024 && runs?["used"]?.integerValue == 7)
+        let memory = limits.first { $0["name"] == "limits.memory" }
+        #expect(memory?["unit"] == "bytes" && memory?["used"] == nil)
+        let tenants = try #require(document["tenants"]?.arrayValue)
+        #expect(tenants.map { $0["name"]?.stringValue } == ["acme", "beta"])
+        #expect(tenants[0]["stored_bytes"]?["used"]?.integerValue == 60)
+        #expect(tenants[0]["stored_bytes"]?["limit"]?.integerValue == 100)
+        #expect(tenants[0]["instances"]?["limit"]?.integerValue == 2)
+        #expect(tenants[0]["fuel"]?["available"] == .null)
+        #expect(tenants[1]["stored_bytes"]?["limit"] == .null)
+        let tokens = try #require(document["tokens"]?.arrayValue)
+        #expect(tokens[0]["runs"]?["ended"]?.integerValue == 0 && tokens[0]["tenant"] == nil)
+        #expect(tokens[1]["runs"] == nil && tokens[1]["tenant"] == "acme")
+        #expect(!"\(document)".contains("\(digest)"))
+    }
+
+    @Test func availableFuel() throws {
+        let time = Mutex<UInt64>(5)
+        var quotas = Tenant.Quotas()
+        let tenant = Tenant("acme") { time.withLock { $0 } }
+        #expect(tenant.availableFuel == nil)
+        quotas.fuelPerSecond = 1000
+        tenant.quotas = quotas
+        #expect(tenant.availableFuel == 10_000)
+        tenant.charge(fuel: 12_000)
+        #expect(tenant.availableFuel == 0)
+        time.withLock { $0 += 3_000_000_000 }
+        #expect(tenant.availableFuel == 1000)
     }
 }

@@ -53,7 +53,7 @@ import WasmdDocuments
         #expect(odd.runs == 0)
     }
 
-    @Test func thePageFitsTheTerminalAndIsHarmless() {
+    @Test func thePageFitsTheTerminalAndIsHarmless() throws {
         var page = TopPage(server: "here")
         let active = Document.object([
             .init("id", "1"), .init("module", "m"), .init("function", "f"),
@@ -68,12 +68,19 @@ import WasmdDocuments
                         uptime: Double(second + 2), ended: Int64(second), modules: [("a", 5)],
                         active: [active])))
         }
-        let lines = page.lines
-        #expect(lines.first?.hasPrefix("wasmd 1.2.3 at here, process 7, up 71.0 s") == true)
+        let lines = page.lines(columns: 80)
+        #expect(lines.first == "ready   up 71.0 s   process 7   wasmd 1.2.3 at here")
         #expect(lines[2].hasPrefix("runs/s 69.0   failed/s 0.0   refused/s 0.0   "))
-        #expect(lines[2].hasSuffix("█"))
-        // A minute of history.
-        #expect(lines[2].filter { ("▁"..."█").contains($0) }.count == 60)
+        #expect(lines.prefix(5).allSatisfy { $0.count <= 80 })
+        // A minute of history; where there is room for less, the newest seconds.
+        let load = try #require(lines.first { $0.hasSuffix("█") })
+        #expect(load.filter { ("▁"..."█").contains($0) }.count == 60)
+        let narrow = page.lines(columns: 20)
+        let loads = narrow.filter { $0.hasSuffix("█") }
+        #expect(loads.count == 1 && loads[0].count == 20)
+        #expect(narrow.prefix(2) == ["ready   up 71.0 s", "process 7"])
+        #expect(page.absence("gone", columns: 10).contains("no answer;"))
+        #expect(!page.absence("gone", columns: 10).contains("asking"))
         #expect(lines.contains { $0.contains("2.5 s") && $0.contains("64.0 KiB") })
         let screen = page.screen(rows: 6, columns: 20)
         #expect(!screen.contains("\u{1b}[31m"))

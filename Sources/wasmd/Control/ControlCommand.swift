@@ -200,6 +200,10 @@ struct ControlCommand {
             if runs == 0 {
                 console.output.writeLine(
                     "  Nothing ran in \(counted(options.seconds, "second")); see 'wasmd ctl runs'.")
+            } else {
+                console.output.writeLine(
+                    form == "flamegraph.svg"
+                        ? "  Open it in a browser." : "  Open it at profiler.firefox.com.")
             }
         }
     }

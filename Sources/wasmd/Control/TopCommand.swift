@@ -36,7 +36,10 @@ struct TopCommand {
 
     private func watch(_ console: Console) throws(Refusal) {
         let client = try ControlClient(server, tokenFile: tokenFile)
-        let isTerminal = Kernel.isTerminal(Kernel.standardOutput) && !printsJSON
+        // A terminal that calls itself dumb cannot be drawn on: it gets lines.
+        let isTerminal =
+            Kernel.isTerminal(Kernel.standardOutput) && !printsJSON
+            && CurrentProcess.variable("TERM").map { $0 != Array("dumb".utf8) } ?? true
         var page = TopPage(server: server.text)
         // The first look has no rates: nothing to compare it with.
         var last = try look(client)
@@ -47,6 +50,7 @@ struct TopCommand {
             console.output.flush()
             if console.output.failure != nil { return }
             SystemClock.sleep(until: end)
+            let size = Kernel.terminalSize(Kernel.standardOutput) ?? (24, 80)
             do throws(Refusal) {
                 let now = try look(client)
                 let sample = TopSample(from: last, to: now)
@@ -55,7 +59,6 @@ struct TopCommand {
                 if printsJSON {
                     console.output.writeLine(sample.document.text)
                 } else if isTerminal {
-                    let size = Kernel.terminalSize(Kernel.standardOutput) ?? (24, 80)
                     console.output.write(page.screen(rows: size.rows, columns: size.columns))
                 } else {
                     if shown.isMultiple(of: 20) { console.output.writeLine(TopPage.heading) }
@@ -64,7 +67,7 @@ struct TopCommand {
             } catch {
                 // It may be starting again, and that is worth seeing.
                 guard isTerminal else { throw error }
-                console.output.write(page.absence(error.reason))
+                console.output.write(page.absence(error.reason, columns: size.columns))
             }
             shown += 1
         }

@@ -30,43 +30,53 @@ struct TopPage {
     /// Draws over what was there: to the upper left corner, each line to its end, the rest empty.
     func screen(rows: Int, columns: Int) -> String {
         let isFirst = samples.count == 1
-        let lines = lines.prefix(max(rows - 1, 1)).map { $0.prefix(columns) + "\u{1b}[K\n" }
+        let lines = lines(columns: columns).prefix(max(rows - 1, 1)).map {
+            $0.prefix(max(columns, 1)) + "\u{1b}[K\n"
+        }
         return (isFirst ? "\u{1b}[2J" : "") + "\u{1b}[H" + lines.joined() + "\u{1b}[J"
     }
 
-    /// The same while the server says nothing: its last page stays.
-    func absence(_ reason: String) -> String {
-        "\u{1b}[H\(server): \(reason); looking again each second\u{1b}[K\n"
+    /// The same while the server says nothing: the rest of its last page stays.
+    func absence(_ reason: String, columns: Int) -> String {
+        let text = "no answer; asking again each second: \(reason)"
+        return "\u{1b}[H" + text.prefix(max(columns, 1)) + "\u{1b}[K\n"
     }
 
-    /// The page, without regard to its size.
-    var lines: [String] {
+    /// The page, without regard to its height. What matters most is at the left, since a narrow
+    /// terminal cuts the right.
+    func lines(columns: Int) -> [String] {
         guard let sample = samples.last else { return [] }
         let status = sample.now.status
-        let uptime = ControlReport.duration(status["uptime_seconds"])
         let reasons = (status["reasons"]?.arrayValue ?? []).map(ControlReport.text)
-        var lines = [
-            "wasmd \(ControlReport.text(status["version"])) at \(server), process "
-                + "\(ControlReport.text(status["process"])), up \(uptime), "
-                + (reasons.isEmpty ? "ready" : "not ready: " + reasons.joined(separator: "; ")),
-            "",
-            "runs/s \(decimal(sample.runs))   failed/s \(decimal(sample.failed))   refused/s "
-                + "\(decimal(sample.refused))   \(load)",
-            "running \(grouped(sample.now.runs("running")))   waiting "
-                + "\(grouped(sample.now.runs("waiting")))   connections "
-                + "\(grouped(sample.now.connections))   memory "
-                + ControlReport.bytes(status["resident_bytes"]) + "   store "
-                + ControlReport.bytes(status["store"]?["log_bytes"])
-                + (status["store"]?["writable"] == false ? " (READ-ONLY)" : ""),
-        ]
+        var lines = wrapped(
+            [
+                reasons.isEmpty ? "ready" : "not ready: " + reasons.joined(separator: "; "),
+                "up " + ControlReport.duration(status["uptime_seconds"]),
+                "process \(ControlReport.text(status["process"]))",
+                "wasmd \(ControlReport.text(status["version"])) at \(server)",
+            ], columns)
+        lines += [""]
+        lines += wrapped(
+            [
+                "runs/s \(decimal(sample.runs))", "failed/s \(decimal(sample.failed))",
+                "refused/s \(decimal(sample.refused))",
+                "running \(grouped(sample.now.runs("running")))",
+                "waiting \(grouped(sample.now.runs("waiting")))",
+                "connections \(grouped(sample.now.connections))",
+                "memory \(ControlReport.bytes(status["resident_bytes"]))",
+                "store \(ControlReport.bytes(status["store"]?["log_bytes"]))"
+                    + (status["store"]?["writable"] == false ? " (READ-ONLY)" : ""),
+            ], columns)
+        let load = load(columns)
+        if !load.isEmpty { lines.append(load) }
         if !sample.modules.isEmpty {
-            var table = TextTable(.left, .right, .right, .left)
-            table.add("MODULE", "RUNS/S", "FAILED/S", "NAME")
+            var table = TextTable(.right, .right, .left, .left)
+            table.add("RUNS/S", "FAILED/S", "NAME", "MODULE")
             for module in sample.modules {
                 table.add(
-                    HarmlessText.text(module.id.utf8), decimal(module.runs),
-                    decimal(module.failures),
-                    module.name.map { HarmlessText.text($0.utf8) } ?? "")
+                    decimal(module.runs), decimal(module.failures),
+                    module.name.map { HarmlessText.text($0.utf8) } ?? "-",
+                    HarmlessText.text(module.id.utf8))
             }
             lines += [""] + table.lines.map { String($0.dropFirst(2)) }
         }
@@ -74,28 +84,48 @@ struct TopPage {
             ($0["seconds"]?.doubleValue ?? 0) > ($1["seconds"]?.doubleValue ?? 0)
         }
         if !active.isEmpty {
-            var table = TextTable(.left, .left, .left, .right, .right, .left)
-            table.add("RUN", "MODULE", "FUNCTION", "TIME", "MEMORY", "CALLER")
+            var table = TextTable(.right, .right, .left, .left, .left, .left)
+            table.add("TIME", "MEMORY", "MODULE", "FUNCTION", "RUN", "CALLER")
             for run in active {
                 table.add(
-                    ControlReport.text(run["id"]), ControlReport.text(run["module"]),
-                    ControlReport.text(run["function"]), ControlReport.duration(run["seconds"]),
-                    ControlReport.bytes(run["memory_bytes"]), ControlReport.text(run["caller"]))
+                    ControlReport.duration(run["seconds"]),
+                    ControlReport.bytes(run["memory_bytes"]), ControlReport.text(run["module"]),
+                    ControlReport.text(run["function"]), ControlReport.text(run["id"]),
+                    ControlReport.text(run["caller"]))
             }
             lines += [""] + table.lines.map { String($0.dropFirst(2)) }
+        }
+        if sample.modules.isEmpty, active.isEmpty {
+            lines += ["", "Nothing ran in this second."]
         }
         return lines
     }
 
-    /// Runs of the last seconds, as heights; the highest is full.
-    private var load: String {
-        let most = samples.map(\.runs).max() ?? 0
+    /// As many parts in a line as there is room for.
+    private func wrapped(_ parts: [String], _ columns: Int) -> [String] {
+        var lines: [String] = []
+        for part in parts {
+            if let last = lines.last, last.count + 3 + part.count <= columns {
+                lines[lines.count - 1] += "   " + part
+            } else {
+                lines.append(part)
+            }
+        }
+        return lines
+    }
+
+    /// Runs of the last seconds that there is room for, as heights; the highest is full.
+    private func load(_ columns: Int) -> String {
+        let title = "runs/s "
+        let shown = samples.suffix(max(columns - title.count, 1))
+        let most = shown.map(\.runs).max() ?? 0
         guard most > 0 else { return "" }
         let heights: [Character] = ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"]
-        return String(
-            samples.map { sample in
-                heights[min(max(Int(sample.runs / most * 8), 0), 7)]
-            })
+        return title
+            + String(
+                shown.map { sample in
+                    heights[min(max(Int(sample.runs / most * 8), 0), 7)]
+                })
     }
 
     private func decimal(_ value: Double) -> String { TopPage.decimal(value) }

@@ -29,8 +29,13 @@ struct CodeSurface: Sendable {
         }
         let next: Document =
             end < parsed.functions.count && end > 0 ? .integer(Int64(end - 1)) : .null
+        let name = module.names?.module.map { HarmlessText.text($0.utf8) }
         try await request.respond(
-            .object([.init("items", .array(items)), .init("next", next)]))
+            .object([
+                .init("module", name.map { .string($0) } ?? .null),
+                .init("count", .integer(Int64(parsed.functions.count))),
+                .init("items", .array(items)), .init("next", next),
+            ]))
     }
 
     @Sendable private func show(_ request: RoutedRequest) async throws {
@@ -151,6 +156,11 @@ struct CodeSurface: Sendable {
         .init(
             "FunctionPage",
             APISchema.object([
+                "module": .object([
+                    .init("type", .array(["string", "null"])),
+                    .init("description", "The name that the module gives itself."),
+                ]),
+                "count": APISchema.type("integer", "Functions, imports among them."),
                 "items": APISchema.array(APISchema.reference("Function")),
                 "next": .boolean(true),
             ])),

@@ -158,7 +158,7 @@ final class DaemonOperations: Sendable {
                 throw APIFailure(.conflict, "nothing was changed: " + lines.joined(separator: "; "))
             }
         }
-        house.settings = { control.settings.common.operatorDocument }
+        house.settings = { [self] in settings(executor, control, services) }
         house.services = { [.init("sandbox", sandbox.document)] + services.status }
         house.shutDown = { [shutDowns] in shutDowns.append(()) }
         let document = OpenAPIDocument.make(
@@ -172,6 +172,27 @@ final class DaemonOperations: Sendable {
                 CodeSurface.make(executor), try ConsoleSurface(),
             ] + services.operatorSurfaces,
             isOnConsole: opened.bound.contains { $0.personality == .console }, sandbox: sandbox)
+    }
+
+    /// Limits of the executor, and of the broker where there is one, with what is used of them.
+    private func settings(
+        _ executor: Executor, _ control: DaemonControl, _ services: OpenServices
+    ) -> Document {
+        let settings = control.settings
+        var report = SettingsReport(settings.common, control.rules)
+        let total = executor.runs.queue.total
+        report.used = [
+            "limits.runs": Int64(total.runningCount), "limits.waiting": Int64(total.waitingCount),
+            "limits.writes": Int64(executor.writeCount),
+            "limits.connections": Int64(listeners.map(\.connections).max() ?? 0),
+        ]
+        if let broker = services.status.first(where: { $0.name == "broker" })?.value {
+            report.facts += settings.broker.facts.filter { $0.path.hasPrefix("broker.limits.") }
+            for name in ["messages", "bytes", "topics", "subscribers"] {
+                report.used["broker.limits.\(name)"] = broker[name]?.integerValue
+            }
+        }
+        return report.document
     }
 
     private var listeners: [Administration.Listener] {

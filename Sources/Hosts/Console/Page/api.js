@@ -16,13 +16,28 @@ export class Failure extends Error {
   }
 }
 
+let told = () => {};
+
+/** Calls `handler` with true when the server does not answer, and with false when it does. */
+export const watch = handler => { told = handler; };
+
 /** A response, whatever its status. */
-export function send(method, path, {body, type, accept, signal} = {}) {
+export async function send(method, path, {body, type, accept, signal} = {}) {
   const headers = {};
   if (token.get()) headers.Authorization = "Bearer " + token.get();
   if (type) headers["Content-Type"] = type;
   if (accept) headers.Accept = accept;
-  return fetch(path, {method, headers, body, signal, cache: "no-store", redirect: "error"});
+  try {
+    const response = await fetch(
+      path, {method, headers, body, signal, cache: "no-store", redirect: "error"});
+    told(false);
+    return response;
+  } catch (error) {
+    // What browsers say is "Failed to fetch".
+    if (signal?.aborted) throw error;
+    told(true);
+    throw new Error(`the server at ${location.origin} does not answer; is it running?`);
+  }
 }
 
 /** The error that a response is. */
@@ -61,6 +76,7 @@ export async function follow(path, signal, handle) {
       if (signal.aborted) return;
       if (error instanceof Failure) throw error;
     }
+    if (signal.aborted) return;
     await new Promise(done => setTimeout(done, pause));
     pause = Math.min(pause * 2, 10000);
   }
@@ -105,7 +121,8 @@ export function curl(method, path, {body, file, type, accept} = {}) {
   if (accept) words.push("-H", quoted("Accept: " + accept));
   if (type) words.push("-H", quoted("Content-Type: " + type));
   if (file !== undefined) words.push("--data-binary", quoted("@" + file));
-  else if (body !== undefined) words.push("-d", quoted(body));
+  // '@' at the beginning is no file's name here.
+  else if (body !== undefined) words.push("--data-raw", quoted(body));
   words.push(quoted(location.origin + path));
   return words.join(" ");
 }

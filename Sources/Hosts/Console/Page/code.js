@@ -9,7 +9,7 @@ export async function showAll({place, signal, words: [id], query}) {
     + (after ? "&after=" + encodeURIComponent(after) : "");
   const page = await json("GET", path, {signal});
   const here = `#/modules/${encodeURIComponent(id)}/functions`;
-  replace(place, make("h1", {}, "Functions"),
+  replace(place, make("h1", {}, page.module ? `Functions of ${harmless(page.module)}` : "Functions"),
     make("p", {}, make("a", {href: "#/modules/" + encodeURIComponent(id)}, "The module")),
     table("Functions", [["Index", "number"], ["Name"], ["Type"], ["Size", "number"]],
       page.items.map(one => [

@@ -1,7 +1,7 @@
 // What an orchestrator has: devices, deployments with their chains, executions.
 
-import {make, replace, table, clock, harmless, notify} from "./dom.js";
-import {json} from "./api.js";
+import {make, once, refresh, replace, scrollable, table, clock, harmless, notify} from "./dom.js";
+import {curl, json} from "./api.js";
 import {action, command, labelled, repeat} from "./parts.js";
 
 const nameOf = (devices, id) => devices.find(one => one._id === id)?.name ?? id;
@@ -40,7 +40,7 @@ function chain(deployment, devices) {
       + (isWell(device) ? "" : ", which is not active");
   });
   image.setAttribute("aria-label", "Chain: " + words.join(", then "));
-  return make("div", {class: "scroll"}, image);
+  return scrollable(make("div", {class: "scroll"}, image), "Chain");
 }
 
 const statusOf = device => make("span", {class: isWell(device) ? "good" : "bad"},
@@ -52,8 +52,8 @@ export async function showAll({place, signal}) {
   const update = async () => {
     const [devices, deployments] = await Promise.all([
       json("GET", "/file/device", {signal}), json("GET", "/file/manifest", {signal})]);
-    replace(list, table("Devices", [["Name"], ["State"], ["Address"], ["Checks that failed", "number"],
-      ["Last change"], ["Action"]],
+    refresh(list, table("Devices", [["Name"], ["State"], ["Address"], ["Checks that failed", "number"],
+      ["Last change"], ["Use"]],
     devices.map(one => [harmless(one.name), statusOf(one),
       harmless(`${one.communication?.addresses?.[0] ?? "?"}:${one.communication?.port ?? "?"}`),
       one.failedHealthCheckCount ?? 0,
@@ -65,16 +65,17 @@ export async function showAll({place, signal}) {
             .catch(error => notify(error.message, true));
           await update();
         }}, one.blacklisted ? "Use again" : "Block")])));
-    replace(drawings, deployments.length ? deployments.map(one => [
+    refresh(drawings, deployments.length ? deployments.map(one => [
       make("h3", {}, make("a", {href: "#/deployments/" + one._id}, harmless(one.name)), " ",
         make("span", {class: one.active ? "good" : "faint"},
           one.isInFailover ? "on other devices" : one.active ? "active" : "not sent")),
       chain(one, devices)])
-      : make("p", {}, "None yet: POST a manifest to /file/manifest."));
+      : make("p", {}, "None yet. A deployment is a list of functions on devices: send one with curl to "
+        + "/file/manifest, as docs/wasmiot.md shows, or use the orchestrator's own page."));
   };
   replace(place, make("h1", {}, "Devices"), list,
     action("Look for devices", "POST", "/file/device/discovery/reset"),
-    command("GET", "/file/device"), make("h2", {}, "Deployments"), drawings,
+    command("GET", "/file/device"), command("POST", "/file/device/ID/blacklist"), make("h2", {}, "Deployments"), drawings,
     command("GET", "/file/manifest"));
   await update();
   repeat(signal, update);
@@ -85,7 +86,7 @@ export async function showOne({place, signal, words: [id]}) {
   const path = "/file/manifest/" + encodeURIComponent(id);
   const drawing = make("div");
   const ended = make("div");
-  const result = make("pre", {class: "mono", role: "status"});
+  const result = make("div", {role: "status"});
   const [deployment, devices] = await Promise.all([
     json("GET", path, {signal}), json("GET", "/file/device", {signal})]);
   const one = Array.isArray(deployment) ? deployment[0] : deployment;
@@ -101,10 +102,10 @@ export async function showOne({place, signal, words: [id]}) {
   const button = make("button", {class: "main"}, "Execute");
   const update = async () => {
     const now = await json("GET", "/file/device", {signal});
-    replace(drawing, chain(one, now));
+    refresh(drawing, chain(one, now));
     const executions = await json("GET",
       "/executions?limit=20&deployment=" + encodeURIComponent(id), {signal});
-    replace(ended, executions.length
+    refresh(ended, executions.length
       ? table("Executions", [["Begin"], ["Outcome"], ["Steps", "number"], ["Last device"],
         ["Result", "wide"], ["Cancel"]],
       executions.map(each => [clock(each.startedAt),
@@ -128,22 +129,23 @@ export async function showOne({place, signal, words: [id]}) {
       action("Delete", "DELETE", path, {isDangerous: true, confirmation: `Delete ${one.name}?`,
         done: () => { location.hash = "#/devices"; }}))),
     make("h2", {}, "Execute"),
-    make("form", {onsubmit: async event => {
+    make("form", {onsubmit: event => {
       event.preventDefault();
-      button.disabled = true;
-      result.textContent = "…";
-      try {
-        const answer = await json("POST", target,
-          {body: body(), type: "application/json", signal});
-        result.textContent = harmless(JSON.stringify(answer, null, 1));
-      } catch (error) { result.textContent = harmless(error.message); }
-      button.disabled = false;
-      await update().catch(() => {});
+      once(button, async () => {
+        replace(result, "…");
+        try {
+          const answer = await json("POST", target,
+            {body: body(), type: "application/json", signal});
+          replace(result, make("pre", {}, harmless(JSON.stringify(answer, null, 1))));
+        } catch (error) { replace(result, make("p", {class: "bad"}, harmless(error.message))); }
+        await update().catch(() => {});
+      });
     }}, fields.map((field, index) => labelled(harmless(parameters[index]), field)),
     make("div", {class: "row"}, button)),
-    result, command(() => `curl --json '${body().replaceAll("'", "'\\''")}' ${location.origin}${target}`),
-    make("h2", {}, "Executions"), ended, command("GET", "/executions?deployment=" + id));
-  replace(drawing, chain(one, devices));
+    result, command(() => curl("POST", target, {body: body(), type: "application/json"})),
+    make("h2", {}, "Executions"), ended, command("GET", "/executions?deployment=" + id),
+    command("DELETE", "/executions/ID"));
+  refresh(drawing, chain(one, devices));
   await update();
   repeat(signal, update);
 }

@@ -28,18 +28,90 @@ export function replace(element, ...children) {
   return fill(element, ...children);
 }
 
+/**
+ * Replaces what is shown again and again. What is the same stays; otherwise the keyboard's focus and
+ * what was scrolled aside are where they were, as far as that is still there.
+ */
+export function refresh(element, ...children) {
+  const next = fill(element.cloneNode(), ...children);
+  const areas = [...next.querySelectorAll(".scroll")];
+  const before = [...element.querySelectorAll(".scroll")];
+  areas.forEach((area, number) => {
+    for (const {name, value} of before[number]?.attributes ?? []) area.setAttribute(name, value);
+  });
+  if (element.isEqualNode(next)) return;
+  const focused = element.contains(document.activeElement) ? document.activeElement : null;
+  const index = focused ? reachable(element).indexOf(focused) : -1;
+  const scrolled = before.map(one => one.scrollLeft);
+  element.replaceChildren(...next.childNodes);
+  areas.forEach((area, number) => { if (scrolled[number]) area.scrollLeft = scrolled[number]; });
+  if (!focused) return;
+  const now = reachable(element);
+  const target = now.find(one => word(one) === word(focused)) ?? now[Math.min(index, now.length - 1)];
+  (target ?? document.getElementById("main")).focus({preventScroll: true});
+}
+
+const reachable = element => [...element.querySelectorAll("a, button, input, select, [tabindex]")];
+const word = element => element.localName + (element.getAttribute("href")
+  ?? element.getAttribute("aria-label") ?? element.textContent);
+
 /** A table; columns are [title, class]. Rows are arrays of children. */
 export function table(caption, columns, rows) {
-  return make("div", {class: "scroll"}, make("table", {"aria-label": caption},
+  const area = make("div", {class: "scroll"}, make("table", {"aria-label": caption},
     make("thead", {}, make("tr", {}, columns.map(([title, kind]) =>
       make("th", {scope: "col", class: kind}, title)))),
     make("tbody", {}, rows.map(row => make("tr", {}, row.map((cell, index) =>
       make("td", {class: columns[index][1]}, cell)))))));
+  return scrollable(area, caption);
+}
+
+/** What may be wider than the window can then be moved by keyboard: not each browser lets it. */
+export function scrollable(area, name) {
+  widths.observe(area);
+  names.set(area, name);
+  return area;
+}
+
+const names = new WeakMap();
+const widths = new ResizeObserver(entries => {
+  for (const {target} of entries) {
+    if (target.scrollWidth > target.clientWidth) {
+      target.setAttribute("tabindex", "0");
+      target.setAttribute("role", "region");
+      target.setAttribute("aria-label", names.get(target));
+    } else for (const name of ["tabindex", "role", "aria-label"]) target.removeAttribute(name);
+  }
+});
+
+/** Asks before something that cannot be undone; the promise is true for yes. */
+export function ask(question, verb) {
+  const before = document.activeElement;
+  return new Promise(done => {
+    const button = (title, kind, answer) => make("button",
+      {type: "button", class: kind, onclick: () => box.close(answer)}, title);
+    const box = make("dialog", {"aria-labelledby": "question"},
+      make("p", {id: "question"}, harmless(question)),
+      make("div", {class: "row"}, button("Cancel", null, ""), button(verb, "danger", "yes")));
+    box.addEventListener("close", () => {
+      box.remove();
+      before?.focus();
+      done(box.returnValue === "yes");
+    });
+    document.body.append(box);
+    box.showModal();
+  });
+}
+
+/** Does something once at a time. A disabled button would lose the keyboard's focus. */
+export async function once(button, work) {
+  if (button.getAttribute("aria-disabled")) return;
+  button.setAttribute("aria-disabled", "true");
+  try { await work(); } finally { button.removeAttribute("aria-disabled"); }
 }
 
 /** Tells something at the edge of the page, for some seconds. */
 export function notify(text, isBad = false) {
-  const box = make("div", {class: isBad ? "bad" : null}, text);
+  const box = make("div", {class: isBad ? "bad" : null, role: isBad ? "alert" : null}, harmless(text));
   document.getElementById("notice").append(box);
   setTimeout(() => box.remove(), isBad ? 12000 : 5000);
 }

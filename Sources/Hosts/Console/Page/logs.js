@@ -12,7 +12,7 @@ export async function show({place, signal, query}) {
   const list = make("div", {class: "log mono", role: "log", tabindex: "0",
     "aria-label": "Lines of standard error"});
   const paused = make("input", {type: "checkbox"});
-  const state = make("p", {class: "faint"}, "Waiting for lines.");
+  const state = make("p", {class: "faint"}, "No lines yet: what modules and services write to standard error is shown here.");
   const matches = line => line.textContent.toLowerCase().includes(word.value.toLowerCase());
   word.addEventListener("input", () => {
     for (const line of list.children) line.hidden = !matches(line);

@@ -1,7 +1,7 @@
 // The views and the way between them: the address after '#' says which one is shown.
 
-import {make, replace, notify} from "./dom.js";
-import {token, Failure, json} from "./api.js";
+import {make, replace, notify, clock} from "./dom.js";
+import {token, watch, Failure, json} from "./api.js";
 import * as overview from "./overview.js";
 import * as modules from "./modules.js";
 import * as module from "./module.js";
@@ -25,6 +25,7 @@ const routes = [
   [/^\/objects\/([^/]+)$/, objects.showOne],
   [/^\/services$/, services.showAll], [/^\/services\/([^/]+)$/, services.showOne],
   [/^\/topics$/, topics.showAll], [/^\/topics\/([^/]+)$/, topics.showOne],
+  [/^\/token$/, showToken],
   [/^\/devices$/, devices.showAll], [/^\/deployments\/([^/]+)$/, devices.showOne],
 ];
 
@@ -35,9 +36,10 @@ let current = new AbortController();
 async function show({isFirst = false} = {}) {
   current.abort();
   current = new AbortController();
+  document.querySelector("dialog")?.close();
   const {signal} = current;
   const [path, query] = (location.hash.slice(1) || "/").split("?");
-  for (const link of document.querySelectorAll("nav a")) {
+  for (const link of document.querySelectorAll("nav a, #sign-in")) {
     const target = link.getAttribute("href").slice(1);
     const isHere = target === "/" ? path === "/" : path.startsWith(target)
       || (target === "/devices" && path.startsWith("/deployments"));
@@ -63,7 +65,8 @@ async function show({isFirst = false} = {}) {
     if (!isFirst) main.focus({preventScroll: true});
     return;
   }
-  replace(main, make("h1", {}, "There is nothing here"), make("a", {href: "#/"}, "Overview"));
+  replace(main, make("h1", {}, "There is nothing here"), make("p", {}, make("a", {href: "#/"}, "Overview")));
+  document.title = "Nothing – wasmd";
 }
 
 /** Shows the ways to hosts that this server has, by its own description. */
@@ -93,20 +96,34 @@ function signIn() {
     event.preventDefault();
     token.set(field.value.trim());
     notify(token.get() ? "The token is used in this tab." : "No token is used any more.");
-    show();
+    // After a refusal, the view that was wanted is shown.
+    if (location.hash === "#/token") location.hash = "#/";
+    else show();
   }},
   make("label", {}, make("span", {}, "Token ('wasmd token' makes one). It is kept until this tab "
     + "is closed."), field),
   make("div", {class: "row"}, make("button", {class: "main"}, "Use"),
-    make("button", {type: "button", onclick: () => { token.set(""); field.value = ""; show(); }},
-      "Forget")));
+    make("button", {type: "button", onclick: () => {
+      token.set("");
+      field.value = "";
+      notify("No token is used any more.");
+    }}, "Forget")));
 }
 
-document.getElementById("sign-in").addEventListener("click", () => {
-  current.abort();
-  current = new AbortController();
-  replace(main, make("h1", {}, "Token"), signIn());
-  main.querySelector("input").focus();
+function showToken({place}) {
+  replace(place, make("h1", {}, "Token"), signIn());
+}
+
+// The address after '#' is that of the view, so the link cannot be a plain one.
+document.querySelector(".skip").addEventListener("click", event => {
+  event.preventDefault();
+  main.focus();
+});
+watch(isLost => {
+  const line = document.getElementById("lost");
+  if (isLost === Boolean(line.textContent)) return;
+  line.textContent = isLost ? `The server has not answered since ${clock(new Date())}: what is shown `
+    + "may be old. It is asked again and again." : "";
 });
 addEventListener("hashchange", () => show());
 modules.takeDrops();

@@ -1,6 +1,6 @@
-import {make, fill, replace, table, size, seconds, count, harmless, notify, clock} from "./dom.js";
+import {make, once, fill, refresh, replace, scrollable, table, size, seconds, count, harmless, notify, clock} from "./dom.js";
 import {json, send, failure, quoted, token} from "./api.js";
-import {action, command, labelled, runTable, save} from "./parts.js";
+import {action, command, labelled, repeat, runTable, save} from "./parts.js";
 
 /** The types of "(i32, i64) -> (f64)". */
 function shape(text) {
@@ -18,9 +18,24 @@ function literal(text, type) {
   } else if (type === "f32" || type === "f64") {
     if (/^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/.test(word)) return word;
     if (/^(-?Infinity|NaN)$/.test(word)) return JSON.stringify(word);
+  } else if (type === "v128") {
+    if (/^0x[0-9a-f]{32}$/i.test(word)) return JSON.stringify(word);
+  } else if (isReference(type)) {
+    if (word === "null") return word;
   } else return JSON.stringify(text);
-  throw new Error(`'${word}' is no ${type}`);
+  throw new Error(`'${word}' is no ${type}${hints[type] ? `: ${hints[type]}` : ""}`);
 }
+
+const hints = {
+  i32: "a whole number, or 0x and digits", i64: "a whole number, or 0x and digits",
+  f32: "a number, NaN, Infinity or -Infinity", f64: "a number, NaN, Infinity or -Infinity",
+  v128: "0x and 32 hexadecimal digits, lowest byte first",
+};
+const isReference = type => /ref/.test(type);
+/** References point to what is in the host or in a module: there is no text for them but null. */
+const isNull = type => isReference(type) && !/^\(ref (?!null)/.test(type);
+const initial = type => isReference(type) ? "null" : type === "v128" ? "0x" + "0".repeat(32)
+  : hints[type] ? "0" : "";
 
 function types(record, name, signature) {
   const declared = record.meta_data.param ?? [];
@@ -33,18 +48,25 @@ const typeText = type => typeof type === "string" ? type.toLowerCase() : JSON.st
 
 export async function show({place, signal, words: [id]}) {
   const path = "/wasm/" + encodeURIComponent(id);
-  const record = await json("GET", path + "?wasm=false", {signal});
+  const [record, code] = await Promise.all([
+    json("GET", path + "?wasm=false", {signal}),
+    // Only operators may see code: its name is left out for others.
+    json("GET", `/admin/modules/${encodeURIComponent(id)}/functions?limit=1`, {signal})
+      .catch(() => null)]);
   const functions = record.exports.filter(one => one.kind === "function");
   const others = record.exports.filter(one => one.kind !== "function");
   const isProgram = functions.some(one => one.name === "_start");
   replace(place,
-    make("h1", {}, "Module ", make("span", {class: "mono"}, id)),
-    make("p", {class: "faint"}, `${size(record.meta_data.size)} · SHA-256 `,
+    make("h1", {}, "Module ", code?.module ? harmless(code.module)
+      : make("span", {class: "mono"}, id)),
+    make("p", {class: "faint"}, code?.module ? [make("span", {class: "mono"}, id), " · "] : null,
+      `${size(record.meta_data.size)} · SHA-256 `,
       make("span", {class: "mono"}, record.sha256.slice(0, 16) + "…"),
       ` · stored ${new Date(record.created).toLocaleString()}`,
       record.changed !== record.created
         ? ` · changed ${new Date(record.changed).toLocaleString()}` : "", " · ",
-      make("a", {href: `#/modules/${encodeURIComponent(id)}/functions`}, "Code")),
+      make("a", {href: `#/modules/${encodeURIComponent(id)}/functions`},
+        code ? `Code of ${count(code.count)} function${code.count === 1 ? "" : "s"}` : "Code")),
     isProgram ? programForm(path, id) : null,
     functions.filter(one => one.name !== "_start").length
       ? [make("h2", {}, "Call a function"), make("div", {class: "cards"},
@@ -56,15 +78,18 @@ export async function show({place, signal, words: [id]}) {
       : make("p", {}, "None."),
     others.length ? [make("h2", {}, "Other exports"), table("Other exports", [["Name"], ["Kind"]],
       others.map(one => [harmless(one.name), one.kind]))] : null,
-    make("h2", {}, "What runs now"), profileForm(id));
-  const recent = await json("GET", "/admin/runs?limit=20&module=" + encodeURIComponent(id), {signal})
-    .catch(() => null);
-  if (recent) {
-    const lines = runTable("Last runs", [...recent.active, ...recent.recent], false);
-    fill(place, make("h2", {}, "Last runs"), lines.rows.length
-      ? table(lines.caption, lines.columns, lines.rows) : make("p", {}, "None."));
-  }
-  fill(place, make("h2", {}, "Change"), make("div", {class: "row"},
+    make("h2", {}, "Profile what runs now"), profileForm(id));
+  const recent = make("div");
+  const update = async () => {
+    const runs = await json("GET", "/admin/runs?limit=20&module=" + encodeURIComponent(id), {signal});
+    const lines = runTable("Last runs", [...runs.active, ...runs.recent], false);
+    refresh(recent, make("h2", {}, "Last runs"), lines.rows.length
+      ? table(lines.caption, lines.columns, lines.rows)
+      : make("p", {}, "None yet: a call from above, or by curl, is one."));
+  };
+  await update().then(() => repeat(signal, update), () => {});
+  fill(place, recent);
+  fill(place, make("h2", {}, "Change"), make("div", {class: "row top"},
     make("button", {type: "button", onclick: async () => {
       try {
         const response = await send("GET", path, {accept: "application/wasm"});
@@ -74,19 +99,25 @@ export async function show({place, signal, words: [id]}) {
     }}, "Download"),
     action("Delete", "DELETE", path, {isDangerous: true, confirmation: "Delete this module?",
       done: () => { location.hash = "#/modules"; }})),
-  command("GET", path + "?wasm=false"));
+  command("GET", path + "?wasm=false"),
+  command("GET", path, {accept: "application/wasm"}));
 }
 
 /** The form of an exported function. */
 function callForm(path, record, one) {
   const signature = shape(one.type);
-  const head = [make("h2", {}, harmless(one.name)), make("code", {}, harmless(one.type ?? ""))];
+  const head = [make("h3", {}, harmless(one.name)), make("code", {}, harmless(one.type ?? ""))];
   if (!signature) return make("section", {class: "card"}, head);
   const wanted = types(record, one.name, signature);
-  const fields = wanted.map(({name, type}) => make("input", {
-    type: "text", value: ["i32", "i64", "f32", "f64"].includes(type) ? "0" : "",
-    inputmode: /^[if]/.test(type) ? "decimal" : "text", autocomplete: "off", spellcheck: "false",
-    "aria-label": `${name} (${type})`}));
+  const impossible = wanted.find(({type}) => isReference(type) && !isNull(type));
+  if (impossible) {
+    return make("section", {class: "card"}, head, make("p", {class: "warn"},
+      `It cannot be called from here: no text stands for a value of ${impossible.type}, and it may `
+      + "not be null."));
+  }
+  const fields = wanted.map(({type}) => make("input", {
+    type: "text", value: initial(type), readOnly: isReference(type), title: hints[type],
+    class: type === "v128" ? "mono" : null, autocomplete: "off", spellcheck: "false"}));
   const observed = observation();
   const target = () => `${path}?function=${encodeURIComponent(one.name)}`
     + (observed.value ? "&profile=" + observed.value : "");
@@ -102,12 +133,13 @@ function callForm(path, record, one) {
       } catch (error) { replace(answer, make("p", {class: "bad"}, harmless(error.message))); }
     }},
     wanted.map(({name, type}, index) => make("label", {},
-      make("span", {}, harmless(`${name}: ${type}`)), fields[index])),
+      make("span", {}, harmless(`${name}: ${type}`) + (isReference(type) ? ", of which only null can "
+        + "be passed: no text stands for another" : "")), fields[index])),
     labelled("With the result", observed),
     make("button", {class: "main"}, "Call")), answer,
     command(() => {
       let text;
-      try { text = body(); } catch { text = "[]"; }
+      try { text = body(); } catch (error) { return harmless(error.message); }
       return line(target(), "-d " + quoted(text));
     }));
 }
@@ -219,9 +251,10 @@ function exact(text, result) {
 /** A picture cannot run anything, whatever its names are. */
 export function picture(svg) {
   const blob = new Blob([svg], {type: "image/svg+xml"});
-  return make("div", {}, make("img", {class: "flame", alt: "Flame graph: functions by their time",
-    src: URL.createObjectURL(blob)}),
-  make("button", {type: "button", onclick: () => save(blob, "flamegraph.svg")}, "Save"));
+  const image = make("img", {class: "flame", alt: "Flame graph: functions by their time",
+    src: URL.createObjectURL(blob)});
+  return make("div", {}, scrollable(make("div", {class: "scroll"}, image), "Flame graph"),
+    make("button", {type: "button", onclick: () => save(blob, "flamegraph.svg")}, "Save"));
 }
 
 /** Profiles the runs of the next seconds. */
@@ -230,16 +263,14 @@ export function profileForm(id) {
   const answer = make("div", {role: "status"});
   const path = form => `/admin/profile?module=${encodeURIComponent(id)}&seconds=${time.value || 5}`
     + `&form=${form}`;
-  const button = make("button", {type: "button", onclick: async () => {
-    button.disabled = true;
-    replace(answer, "Collecting.");
+  const button = make("button", {type: "button", onclick: () => once(button, async () => {
+    replace(answer, `Collecting for ${time.value || 5} seconds.`);
     try {
       const response = await send("POST", path("flamegraph.svg"));
       if (!response.ok) throw await failure(response);
       replace(answer, picture(await response.text()), make("p", {class: "faint"}, clock(new Date())));
     } catch (error) { replace(answer, make("p", {class: "bad"}, harmless(error.message))); }
-    button.disabled = false;
-  }}, "Profile");
+  })}, "Profile");
   return make("section", {class: "card"}, make("div", {class: "row"},
     make("label", {}, make("span", {}, "Seconds"), time), button), answer,
   command(() => line(path("flamegraph.svg"), "-X POST")));

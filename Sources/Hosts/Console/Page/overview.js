@@ -1,4 +1,4 @@
-import {make, replace, table, size, seconds, count, harmless} from "./dom.js";
+import {make, refresh, replace, table, size, seconds, count, harmless} from "./dom.js";
 import {json, follow, send} from "./api.js";
 import {chart, runTable, command} from "./parts.js";
 import {uploader} from "./modules.js";
@@ -31,7 +31,7 @@ export async function show({place, signal}) {
   const charts = {
     load: chart("Runs a second", value => count(Math.round(value))),
     failures: chart("Failed runs a second", value => count(Math.round(value))),
-    latency: chart("99 of 100 requests within", seconds),
+    latency: chart("99 of 100 requests within", seconds, 2),
     queue: chart("Runs that go on or wait", count),
     memory: chart("Memory of the process", size),
     connections: chart("Connections", count),
@@ -39,7 +39,7 @@ export async function show({place, signal}) {
   const facts = make("div");
   const recent = make("div");
   replace(place, make("h1", {}, "Overview"), facts,
-    make("div", {class: "cards"}, Object.values(charts).map(one => one.element)),
+    make("div", {class: "cards charts"}, Object.values(charts).map(one => one.element)),
     make("h2", {}, "Drop a module to store it"), uploader(),
     make("h2", {}, "Last runs"), recent,
     command("GET", "/admin/status?follow=true"));
@@ -56,7 +56,7 @@ export async function show({place, signal}) {
       charts.connections.add(now.listeners.reduce((sum, one) => sum + one.connections, 0));
     }
     before = {time, runs: now.runs};
-    replace(facts, make("p", {},
+    refresh(facts, make("p", {},
       make("strong", {class: now.ready ? "good" : "warn"}, now.ready ? "Ready" : "Not ready"),
       now.reasons.length ? ": " + now.reasons.map(harmless).join(", ") : "",
       ` · wasmd ${now.version} · up ${seconds(now.uptime_seconds)} · ${count(now.runs.ended)} runs, `
@@ -77,8 +77,9 @@ export async function show({place, signal}) {
       if (signal.aborted) return;
       if (runs) {
         const lines = runTable("Last runs", runs.recent, false);
-        replace(recent, runs.recent.length
-          ? table(lines.caption, lines.columns, lines.rows) : make("p", {}, "None yet."));
+        refresh(recent, runs.recent.length
+          ? table(lines.caption, lines.columns, lines.rows) : make("p", {}, "None yet: store a module, open it and "
+            + "call one of its functions."));
         const now = buckets(metrics);
         if (counts) charts.latency.add(quantile(now, counts, 0.99));
         counts = now;

@@ -1,13 +1,17 @@
 // Parts that several views have.
 
-import {make, harmless, notify, seconds, size, count, clock} from "./dom.js";
+import {make, ask, once, harmless, notify, seconds, size, count, clock} from "./dom.js";
 import {curl, json, send, failure} from "./api.js";
 
 /** The curl line of an action, with a button that copies it. */
 export function command(...request) {
   const text = typeof request[0] === "function" ? request[0] : () => curl(...request);
   const line = make("pre", {class: "mono"}, text());
-  const part = make("details", {class: "curl"}, make("summary", {}, "curl"), line,
+  // There are several of them in a view: readers of screens hear which one it is.
+  const name = typeof request[0] === "function" ? null : `curl: ${request[0]} ${request[1]}`
+    + (request[2]?.accept ? ` as ${request[2].accept}` : "");
+  const part = make("details", {class: "curl"},
+    make("summary", {"aria-label": name, title: name}, "curl"), line,
     make("button", {type: "button", onclick: async () => {
       try {
         await navigator.clipboard.writeText(text());
@@ -23,9 +27,8 @@ export function command(...request) {
 export function action(title, method, path, {body, type, confirmation, isDangerous, isText, done} = {}) {
   const button = make("button", {type: "button", class: isDangerous ? "danger" : null}, title);
   const line = make("p", {class: "faint", role: "status"});
-  button.addEventListener("click", async () => {
-    if (confirmation && !confirm(confirmation)) return;
-    button.disabled = true;
+  button.addEventListener("click", () => once(button, async () => {
+    if (confirmation && !await ask(confirmation, title)) return;
     line.textContent = "…";
     try {
       const answer = await (isText ? text : json)(method, path, {body, type});
@@ -35,8 +38,7 @@ export function action(title, method, path, {body, type, confirmation, isDangero
       line.textContent = "";
       notify(`${title}: ${error.message}`, true);
     }
-    button.disabled = false;
-  });
+  }));
   return make("div", {}, button, line, command(method, path, {body, type}));
 }
 
@@ -93,10 +95,11 @@ export function save(blob, name) {
   setTimeout(() => URL.revokeObjectURL(address), 10000);
 }
 
-/** A line over time: values from old to new, the last of them at the right. */
-export function chart(title, format) {
+/** A line over time: values from old to new, the last at the right, each `step` seconds after the other. */
+export function chart(title, format, step = 1) {
   const points = [];
   const value = make("div", {class: "value"}, "–");
+  const most = make("p", {class: "faint"}, "since this view is open");
   const space = "http://www.w3.org/2000/svg";
   const image = document.createElementNS(space, "svg");
   image.setAttribute("viewBox", "0 0 119 40");
@@ -110,19 +113,23 @@ export function chart(title, format) {
     return path;
   });
   return {
-    element: make("section", {class: "card"}, make("h2", {}, title), value, image),
+    element: make("section", {class: "card"}, make("h2", {}, title), value, image, most),
     add(number) {
       points.push(Number.isFinite(number) ? number : 0);
       if (points.length > 120) points.shift();
-      const most = Math.max(...points, 1e-9);
+      const top = Math.max(...points, 1e-9);
       const start = 120 - points.length;
       const path = points.map((point, index) =>
-        `${index ? "L" : "M"}${start + index} ${(39 - 38 * point / most).toFixed(1)}`).join("");
+        `${index ? "L" : "M"}${start + index} ${(39 - 38 * point / top).toFixed(1)}`).join("");
       line.setAttribute("d", path);
       area.setAttribute("d", `${path}L119 40L${start} 40Z`);
       const text = Number.isFinite(number) ? format(number) : "–";
       value.textContent = text;
-      image.setAttribute("aria-label", `${title}: now ${text}, at most ${format(most)}`);
+      const bound = Math.max(...points);
+      const time = points.length * step;
+      most.textContent = `at most ${bound ? format(bound) : 0} in the last `
+        + (time < 120 ? `${time} s` : `${Math.floor(time / 60)} min`);
+      image.setAttribute("aria-label", `${title}: now ${text}, ${most.textContent}`);
     },
   };
 }

@@ -1,6 +1,6 @@
 // Modules that run as services.
 
-import {make, replace, table, count, clock, harmless} from "./dom.js";
+import {make, refresh, replace, table, count, clock, harmless} from "./dom.js";
 import {json} from "./api.js";
 import {action, command, repeat} from "./parts.js";
 
@@ -13,7 +13,7 @@ export async function showAll({place, signal}) {
   replace(place, make("h1", {}, "Services"), list, command("GET", "/admin/services"));
   const update = async () => {
     const {services} = await json("GET", "/admin/services", {signal});
-    replace(list, services.length
+    refresh(list, services.length
       ? table("Services", [["Name"], ["State"], ["Starts", "number"], ["Failures", "number"],
         ["Requests", "number"], ["Refused", "number"], ["Last end", "wide"], ["Next start"]],
       services.map(one => [
@@ -35,7 +35,7 @@ export async function showOne({place, signal, words: [name]}) {
   const update = async () => {
     const {services} = await json("GET", "/admin/services", {signal});
     const one = services.find(each => each.name === name);
-    replace(facts, one ? [state(one), `, ${count(one.starts)} starts, ${count(one.failures)} failures`,
+    refresh(facts, one ? [state(one), `, ${count(one.starts)} starts, ${count(one.failures)} failures`,
       one.started ? `, since ${clock(one.started)}` : "",
       one.outcome ? `; ended before: ${harmless(one.outcome)}` : "",
       one.next_start ? `; starts again at ${clock(one.next_start)}` : ""] : "There is none.");

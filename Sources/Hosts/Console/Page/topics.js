@@ -1,7 +1,7 @@
 // Topics of the broker: what waits, the last value, messages as they pass.
 
-import {make, replace, table, size, count, clock, harmless, notify} from "./dom.js";
-import {json, send, failure, follow, Failure} from "./api.js";
+import {make, ask, refresh, replace, table, size, count, clock, harmless, notify} from "./dom.js";
+import {curl, json, send, failure, follow, Failure} from "./api.js";
 import {action, command, labelled, repeat} from "./parts.js";
 
 export async function showAll({place, signal}) {
@@ -16,17 +16,17 @@ export async function showAll({place, signal}) {
       location.hash = "#/topics/" + encodeURIComponent(field.value);
     }}, labelled("Topic, or a pattern with + and #", field), make("button", {}, "Show")),
     command("GET", "/admin/topics"), make("h2", {}, "Subscriptions"), readers,
-    command("GET", "/admin/subscriptions"));
+    command("GET", "/admin/subscriptions"), command("DELETE", "/admin/subscriptions?name=NAME"));
   const update = async () => {
     const [now, {subscriptions}] = await Promise.all([
       json("GET", "/admin/topics", {signal}), json("GET", "/admin/subscriptions", {signal})]);
-    replace(totals, `${count(now.published)} published, ${count(now.delivered)} delivered, `
+    refresh(totals, `${count(now.published)} published, ${count(now.delivered)} delivered, `
       + `${count(now.dropped)} dropped, ${count(now.refused)} refused, ${count(now.cut_off)} cut off; `
       + `${count(now.messages)} kept, ${size(now.bytes)}`);
     replace(bridges, now.bridges.map(one => `Bridge ${harmless(one.name)}: `
       + (one.connected ? "connected" : `not connected: ${harmless(one.problem ?? "not yet")}`))
       .join("; "));
-    replace(list, now.topics.length
+    refresh(list, now.topics.length
       ? table("Topics", [["Name"], ["Kept on disk"], ["Waiting", "number"], ["Bytes", "number"],
         ["Subscribers", "number"], ["Published", "number"], ["Read", "number"],
         ["Dropped", "number"], ["Refused", "number"]],
@@ -36,19 +36,19 @@ export async function showAll({place, signal}) {
         size(one.queued_bytes), count(one.subscribers), count(one.published), count(one.read),
         count(one.dropped), count(one.refused)]))
       : make("p", {}, "There is no topic yet: the first message makes one."));
-    replace(readers, subscriptions.length
+    refresh(readers, subscriptions.length
       ? table("Subscriptions", [["Name"], ["Topics", "wide"], ["There"], ["Waiting", "number"],
         ["Not acknowledged", "number"], ["Bytes", "number"], ["End"]],
       subscriptions.map(one => [harmless(one.name ?? "–"), one.topics.map(harmless).join(", "),
         one.attached ? "yes" : "no", count(one.waiting), count(one.unacknowledged),
         size(one.bytes), one.name === undefined ? "" : make("button", {type: "button",
           class: "danger", "aria-label": `End ${one.name}`, onclick: async () => {
-            if (!confirm(`End ${one.name}, and drop what it keeps?`)) return;
+            if (!await ask(`End ${one.name}, and drop what it keeps?`, "End")) return;
             await json("DELETE", "/admin/subscriptions?name=" + encodeURIComponent(one.name))
               .catch(error => notify(error.message, true));
             await update();
           }}, "End")]))
-      : make("p", {}, "None."));
+      : make("p", {}, "None: clients subscribe over the broker's port, guests by their imports."));
   };
   await update();
   repeat(signal, update);
@@ -68,8 +68,7 @@ export async function showOne({place, signal, words: [name]}) {
     const answer = await send("GET", "/admin/topics/value" + query, {signal});
     value.textContent = answer.ok ? harmless(await answer.text()) : "None is kept.";
   };
-  const curl = command(() => "curl --data-binary "
-    + `'${body.value.replaceAll("'", "'\\''")}' '${location.origin}${path()}'`);
+  const line = command(() => curl("POST", path(), {body: body.value, type}));
   replace(place, make("h1", {class: "mono"}, harmless(name)),
     isPattern ? null : [
       make("h2", {}, "Last value"), value, command("GET", "/admin/topics/value" + query),
@@ -83,7 +82,7 @@ export async function showOne({place, signal, words: [name]}) {
           await see();
         } catch (error) { notify(error.message, true); }
       }}, labelled("Message", body), make("label", {}, keeps, " keep it as the last value"),
-      make("div", {class: "row"}, make("button", {class: "main"}, "Publish"))), curl,
+      make("div", {class: "row"}, make("button", {class: "main"}, "Publish"))), line,
       make("h2", {}, "Queue"),
       action("Take the oldest message away", "POST", "/admin/topics/read" + query, {isText: true}),
     ],

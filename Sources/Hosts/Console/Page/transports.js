@@ -1,6 +1,6 @@
 // Transports and their connections.
 
-import {make, fill, replace, table, size, seconds, count, harmless} from "./dom.js";
+import {make, once, notify, refresh, fill, replace, table, size, seconds, count, harmless} from "./dom.js";
 import {json, serves} from "./api.js";
 import {action, command, repeat} from "./parts.js";
 
@@ -11,11 +11,11 @@ export async function showAll({place, signal}) {
   const update = async () => {
     const all = isThere ? (await json("GET", "/admin/transports", {signal})).transports : [];
     if (!all.length) {
-      replace(list, make("p", {}, "This server carries none: name one by [transports.NAME] in its "
+      refresh(list, make("p", {}, "This server carries none: name one by [transports.NAME] in its "
         + "configuration, or by --transport."));
       return;
     }
-    replace(list, table("Transports", [["Name"], ["Role"], ["Modules", "wide"], ["From"], ["To"],
+    refresh(list, table("Transports", [["Name"], ["Role"], ["Modules", "wide"], ["From"], ["To"],
       ["Open", "number"], ["Accepted", "number"], ["Failed", "number"], ["Refused", "number"],
       ["Bytes there, back", "number"], ["Oldest", "number"]],
     all.map(one => [
@@ -38,9 +38,10 @@ export async function showOne({place, signal, words: [name]}) {
     make("div", {class: "cards"}, make("section", {class: "card"}, make("h2", {}, "Modules"),
       make("p", {}, "New connections get the files as they are then; old ones go on."),
       action("Read again", "POST", path + "/reload", {done: () => update()}))),
-    make("h2", {}, "Open connections"), open, command("GET", path));
+    make("h2", {}, "Open connections"), open, command("GET", path),
+    command("DELETE", path + "/connections/NUMBER"));
   const see = () => {
-    replace(facts, table("Facts of the transport", [["What"], ["Value", "wide"]], [
+    refresh(facts, table("Facts of the transport", [["What", "label"], ["Value", "wide"]], [
       ["Role", now.role], ["From", now.listen.map(harmless).join(", ")],
       ["To", now.remote === null ? "the guest chooses" : harmless(now.remote)],
       ["Modules", now.modules.map(one => `${harmless(one.file)} (${one.version}, `
@@ -52,18 +53,18 @@ export async function showOne({place, signal, words: [name]}) {
       ["Datagrams received, sent, dropped",
         [now.datagrams_received, now.datagrams_sent, now.datagrams_dropped].map(count).join(", ")],
       ["Replaced", count(now.replacements)]]));
-    replace(open, now.open.length
+    refresh(open, now.open.length
       ? table("Open connections", [["Number", "number"], ["Peer", "wide"], ["Age", "number"],
         ["Start", "number"], ["There", "number"], ["Back", "number"], ["End"]],
       now.open.map(one => [count(one.number), harmless(one.peer), seconds(one.seconds),
         seconds(one.start_seconds), size(one.bytes_forth), size(one.bytes_back),
         make("button", {type: "button", class: "danger", "aria-label": `End ${one.number}`,
-          onclick: async event => {
-            event.target.disabled = true;
-            await json("DELETE", `${path}/connections/${one.number}`).catch(() => {});
+          onclick: event => once(event.currentTarget, async () => {
+            await json("DELETE", `${path}/connections/${one.number}`)
+              .catch(error => notify(error.message, true));
             await update();
-          }}, "End")]))
-      : make("p", {}, "None."));
+          })}, "End")]))
+      : make("p", {}, `None: connect to ${now.listen.map(harmless).join(" or ")}.`));
     if (now.connections > now.open.length) {
       fill(open, make("p", {class: "faint"}, `The first ${now.open.length} are shown.`));
     }

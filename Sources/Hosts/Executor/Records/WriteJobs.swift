@@ -1,4 +1,5 @@
 import Synchronization
+import WasmSystem
 import WasmdOperation
 
 /// The last writes and how they ended, for clients that ask.
@@ -25,6 +26,8 @@ public final class WriteJobs: Sendable {
         /// The tenant that asked for it.
         public let owner: String?
         public let state: State
+        /// When it ended, in milliseconds since 1970.
+        public let time: Int64
     }
 
     private struct Contents: Sendable {
@@ -43,6 +46,23 @@ public final class WriteJobs: Sendable {
     /// The job with an id, if it is remembered.
     public subscript(id: ModuleID) -> Job? { contents.withLock { $0.jobs[id] } }
 
+    /// The last jobs of a tenant or of all, the newest first.
+    public func recent(_ limit: Int, of owner: String?) -> [Job] {
+        contents.withLock { contents in
+            let count = contents.order.count
+            var found: [Job] = []
+            for back in 1..<(count + 1) where found.count < limit {
+                // The newest is before `next`, which is 0 until the ring is full.
+                let id = contents.order[(contents.next + count - back) % count]
+                guard let job = contents.jobs[id], owner == nil || job.owner == owner else {
+                    continue
+                }
+                found.append(job)
+            }
+            return found
+        }
+    }
+
     /// Notes how a job ended, and returns its id.
     func add(
         _ kind: Kind, _ module: ModuleID, for tenant: Tenant?, _ state: State = .done
@@ -50,7 +70,8 @@ public final class WriteJobs: Sendable {
         let id = try ModuleID.make()
         contents.withLock { contents in
             contents.jobs[id] = Job(
-                id: id, module: module, kind: kind, owner: tenant?.name, state: state)
+                id: id, module: module, kind: kind, owner: tenant?.name, state: state,
+                time: Int64(clamping: SystemClock.realtime.now / 1_000_000))
             if contents.order.count < capacity {
                 contents.order.append(id)
             } else {

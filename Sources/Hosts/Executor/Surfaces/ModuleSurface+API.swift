@@ -69,6 +69,9 @@ extension ModuleSurface {
                 .init(
                     200, "Results of a function, or standard output of a program.",
                     .json("Result"), .init("text/plain", APISchema.type("string")))),
+        APIOperation(.get, "/jobs", "listJobs", "The last writes, the newest first.", needs: .read)
+            .with(.init("limit", .query, .number(1...1000), "How many; 100 without it."))
+            .answering(.init(200, "The writes.", .json("Jobs"))),
         APIOperation(.get, "/jobs/{id}", "showJob", "The state of a write.", needs: .read)
             .with(.init("id", .path, .uuid, "The id of a write.", isRequired: true))
             .answering(.init(200, "The write.", .json("Job"))),
@@ -129,7 +132,8 @@ extension ModuleSurface {
                 "id": text, "wasm": text,
                 "job_type": .object([
                     .init("type", "string"), .init("enum", .array(["SAVE", "MODIFY", "DELETE"])),
-                ]), "state": text, "error?": text,
+                ]), "state": text, "time": integer, "error?": text,
             ])),
+        .init("Jobs", APISchema.object(["items": APISchema.array(APISchema.reference("Job"))])),
     ]
 }

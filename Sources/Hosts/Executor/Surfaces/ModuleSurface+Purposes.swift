@@ -9,6 +9,7 @@ extension ModuleSurface {
         private static let run = Purpose("executor", "/wasm/{id}", needs: .run)
         private static let show = Purpose("executor", "/wasm/{id}", needs: .read)
         private static let change = Purpose("executor", "/wasm/{id}", needs: .write)
+        private static let jobs = Purpose("executor", "/jobs", needs: .read)
         private static let job = Purpose("executor", "/jobs/{id}", needs: .read)
         private static let options = Purpose("executor", "(options)", needs: nil)
 
@@ -16,6 +17,7 @@ extension ModuleSurface {
             if method == .options { return options }
             switch route {
             case .list: return method == .post ? create : list
+            case .jobs: return jobs
             case .job: return job
             case .module:
                 switch method {

@@ -15,6 +15,7 @@ import WasmdOperation
 /// | `GET /wasm/{id}` | 200 with the record, or the binary if that is accepted |
 /// | `PUT /wasm/{id}`, `DELETE /wasm/{id}` | 202 with id and job |
 /// | `POST /wasm/{id}` | 200 with the results, or the output of a program |
+/// | `GET /jobs?limit=` | 200 with the last writes |
 /// | `GET /jobs/{id}` | 200 with the state of a write |
 ///
 /// Errors are `{"error": {"code": 404, "message": "…", "limit": "…"}}`.
@@ -24,7 +25,7 @@ public final class ModuleSurface: Surface {
     let executor: Executor
     let jobs = WriteJobs()
 
-    enum Route: Sendable { case list, module, job }
+    enum Route: Sendable { case list, module, jobs, job }
     let router: Router<Route>
 
     public init(_ executor: Executor) {
@@ -33,6 +34,7 @@ public final class ModuleSurface: Surface {
         // These patterns are well formed and differ.
         try? router.add(nil, "/wasm", .list)
         try? router.add(nil, "/wasm/:id", .module)
+        try? router.add(nil, "/jobs", .jobs)
         try? router.add(nil, "/jobs/:id", .job)
         self.router = router
     }
@@ -77,12 +79,17 @@ public final class ModuleSurface: Surface {
         case (.module, .post): try await run(id(text), request, response, requester)
         case (.job, .get), (.job, .head):
             try await job(id(text), request, response, requester)
+        case (.jobs, .get), (.jobs, .head):
+            let limit = try Query(request).number("limit", in: 1...1000) ?? 100
+            let found = jobs.recent(limit, of: requester.tenant?.name)
+            try await response.respond(
+                json: .object([.init("items", .array(found.map(Self.document)))]), to: request)
         default:
             let allowed =
                 switch route {
                 case .list: "GET, HEAD, POST"
                 case .module: "GET, HEAD, POST, PUT, DELETE"
-                case .job: "GET, HEAD"
+                case .jobs, .job: "GET, HEAD"
                 }
             if request.method == .options {
                 var head = ResponseHead(.noContent)
@@ -182,12 +189,18 @@ public final class ModuleSurface: Surface {
     ) async throws {
         guard let job = jobs[id], requester.tenant == nil || job.owner == requester.tenant?.name
         else { throw Failure(.notFound, "there is no job with this id") }
+        try await response.respond(json: Self.document(job), on: request.loop)
+    }
+
+    private static func document(_ job: WriteJobs.Job) -> Document {
         var members: [Document.Member] = [
-            .init("id", .string(id.description)), .init("wasm", .string(job.module.description)),
+            .init("id", .string(job.id.description)),
+            .init("wasm", .string(job.module.description)),
             .init("job_type", .string(job.kind.rawValue)), .init("state", .string(job.state.name)),
+            .init("time", .integer(job.time)),
         ]
         if case .failed(let text) = job.state { members.append(.init("error", .string(text))) }
-        try await response.respond(json: .object(members), on: request.loop)
+        return .object(members)
     }
 
     // MARK: Reading

@@ -65,7 +65,8 @@ extension AdminSurface {
             ).answering(.init(200, "A page.", .json("ModulePage"))),
         APIOperation(
             .get, "/admin/settings", "settings",
-            "Limits that hold now, and tokens without their secrets.", needs: .admin
+            "Limits that hold now, tenants with their quotas, tokens without their secrets, and what "
+                + "is used of them.", needs: .admin
         ).answering(.init(200, "Settings.", .json("Settings"))),
         APIOperation(
             .post, "/admin/reload", "reload", "Reads the configuration again.", needs: .admin
@@ -107,6 +108,9 @@ extension AdminSurface {
     ]
 
     private static let integer = APISchema.type("integer")
+    private static let integerOrNull = Document.object([
+        .init("type", .array(["integer", "null"]))
+    ])
     private static let number = APISchema.type("number")
     private static let text = APISchema.type("string")
     private static let boolean = APISchema.type("boolean")
@@ -117,11 +121,32 @@ extension AdminSurface {
             "Settings",
             APISchema.object([
                 "limits": APISchema.array(
-                    APISchema.object(["name": text, "value": text, "reloadable": boolean])),
+                    APISchema.object([
+                        "name": text, "value": text, "reloadable": boolean, "number?": integer,
+                        "unit?": text, "used?": integer,
+                    ])),
+                "tenants": APISchema.array(
+                    APISchema.object([
+                        "name": text, "prefix": text, "stored_bytes": APISchema.reference("Quota"),
+                        "instances": APISchema.reference("Quota"),
+                        "fuel": APISchema.object([
+                            "used": integer, "per_second": integerOrNull,
+                            "available": integerOrNull,
+                        ]),
+                        "runs": APISchema.reference("RunCounts"),
+                    ])),
                 "tokens": APISchema.array(
                     APISchema.object([
                         "name": text, "scopes": texts, "tenant?": text, "rate?": number,
+                        "runs?": APISchema.reference("RunCounts"),
                     ])),
+            ])),
+        .init("Quota", APISchema.object(["used": integer, "limit": integerOrNull])),
+        .init(
+            "RunCounts",
+            APISchema.object([
+                "running": integer, "waiting": integer, "ended": integer, "failed": integer,
+                "refused": integer,
             ])),
         .init(
             "Run",

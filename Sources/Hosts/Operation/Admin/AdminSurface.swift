@@ -106,7 +106,9 @@ struct RunAdministration: Sendable {
             let found = try await house.digests(module, on: request.loop)
             guard !found.isEmpty else {
                 throw APIFailure(
-                    .notFound, "there is no module with this name: see GET /admin/modules")
+                    .notFound,
+                    "there is no module with this name: 'wasmd ctl list' shows those that are there "
+                        + "(GET /admin/modules)")
             }
             wanted = found
         }

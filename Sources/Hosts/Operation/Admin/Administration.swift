@@ -20,7 +20,7 @@ public struct Administration: Sendable {
     public var listeners: @Sendable () -> [Listener] = { [] }
     /// What other hosts say about themselves in the status.
     public var services: @Sendable () -> [Document.Member] = { [] }
-    /// Limits and tokens: `Configuration.operatorDocument`.
+    /// Limits, tenants and tokens: `SettingsReport.document`.
     public var settings: @Sendable () -> Document = { .object([]) }
     /// Reads the configuration again; nil without one. Returns what was changed, or throws what is
     /// wrong.

@@ -10,6 +10,8 @@ public final class AccessRules: Sendable {
     /// Accounts of tokens by the digest of the secret. How long looking one up takes depends on
     /// digests only, and tells nothing about secrets.
     private let accounts: [SHA256.Digest: Account]
+    /// The accounts of tokens, in no order.
+    var all: some Collection<Account> { accounts.values }
     /// By name.
     public let tenants: [String: Tenant]
     /// Networks whose peers need no token.

@@ -123,6 +123,17 @@ public final class Tenant: Sendable {
         return fuel < 0x1p63 ? UInt64(fuel) : .max
     }
 
+    /// Units that runs may use now; nil without a quota.
+    public var availableFuel: UInt64? {
+        let time = now()
+        let fuel: Double? = state.withLock { state in
+            guard let rate = state.quotas.fuelPerSecond else { return nil }
+            state.refill(Double(rate), time)
+            return state.fuel
+        }
+        return fuel.map { $0 < 1 ? 0 : $0 < 0x1p63 ? UInt64($0) : .max }
+    }
+
     /// The refusal of a run that the quota of fuel has ended.
     public var fuelIsUsedUp: AccessRefusal {
         let (rate, fuel) = state.withLock { ($0.quotas.fuelPerSecond ?? 1, $0.fuel) }

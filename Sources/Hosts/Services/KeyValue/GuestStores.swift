@@ -123,6 +123,7 @@ public final class GuestStores: Sendable {
         let (store, prefix) = try prefix(name)
         try Self.check(key)
         guard store.version(prefix + key) != nil else { throw .notFound }
+        usages.removes(prefix + key, of: prefix, in: store.snapshot())
         var transaction = Transaction()
         transaction.delete(prefix + key)
         return commit(transaction, store)
