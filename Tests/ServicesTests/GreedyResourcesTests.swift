@@ -184,6 +184,13 @@ import WasmdStorage
               (br_if $l (i32.eqz (global.get $error))))
             (call $number (global.get $error))
             (call $number (local.get $i))
+            ;; A deletion makes room for one.
+            (i32.store (i32.const 3000) (i32.const 0))
+            (call $number (call $delete (i32.const 1001) (i32.const 5) (i32.const 3000)
+              (i32.const 4)))
+            (call $number (call $set (i32.const 1001) (i32.const 5) (i32.const 3000)
+              (i32.const 4) (i32.const 8192) (i32.const 9000)))
+            (i32.store (i32.const 3000) (i32.const 5000))
             (loop $l
               (drop (call $set (i32.const 1001) (i32.const 5) (i32.const 3000) (i32.const 4)
                 (i32.const 8192) (i32.const 9000)))
@@ -201,12 +208,13 @@ import WasmdStorage
                 }
             ], store: store
         ) { trial in
-            try await trial.waitUntil { trial.notes.lines.count >= 2 }
+            try await trial.waitUntil { trial.notes.lines.count >= 4 }
             try await trial.beats()
         }
         // The store is full at the key after the last one.
         let count = keys == 12 ? "13" : "12"
-        #expect(notes.lines == ["Module: M, Message: 05\n", "Module: M, Message: \(count)\n"])
+        #expect(
+            notes.lines == ["05", count, "00", "00"].map { "Module: M, Message: \($0)\n" })
         let records = store.snapshot().keys(prefix: Array("service/kv/store".utf8))
         #expect(records.count == (keys == 12 ? 12 : 11))
     }

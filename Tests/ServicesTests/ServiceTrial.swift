@@ -89,6 +89,7 @@ final class ServiceTrial: Sendable {
           (import "wasi_experimental_http" "req" (func $req
             (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)))
           (import "wasmd:kv" "set" (func $set (param i32 i32 i32 i32 i32 i32) (result i32)))
+          (import "wasmd:kv" "delete" (func $delete (param i32 i32 i32 i32) (result i32)))
           (import "wasmd:config" "get" (func $config (param i32 i32 i32 i32 i32) (result i32)))
           (import "wasi_snapshot_preview1" "sock_accept"
             (func $accept (param i32 i32 i32) (result i32)))
