@@ -17,7 +17,9 @@ import Synchronization
 /// Points at the context block of an instance, see `ContextOffset`.
 @usableFromInline package typealias ContextPointer = UnsafeMutableRawPointer
 
-/// What a reference to a function points at, and what imports and tables hold: 40 bytes.
+/// What a reference to a function points at, and what imports and tables hold: 32 bytes, since each
+/// instance has one for each function that can be referred to. One of the host begins a
+/// `HostFunctionRecord`.
 @usableFromInline package struct FunctionRecord {
     /// Where calling the function starts: its code, or a stub that translates it first.
     package var code: CodePointer
@@ -31,13 +33,10 @@ import Synchronization
     package var resultSlots: UInt16
     /// The function's index in its module; meaningless for a host function.
     package var functionIndex: UInt32
-    /// The unretained `HostFunction` object of a host function; the store keeps it alive.
-    package var host: UnsafeMutableRawPointer?
 
     package init(
         code: CodePointer, context: ContextPointer?, typeID: UInt32, headerIndex: UInt16,
-        parameterSlots: UInt16, resultSlots: UInt16, functionIndex: UInt32,
-        host: UnsafeMutableRawPointer?
+        parameterSlots: UInt16, resultSlots: UInt16, functionIndex: UInt32
     ) {
         self.code = code
         self.context = context
@@ -46,7 +45,29 @@ import Synchronization
         self.parameterSlots = parameterSlots
         self.resultSlots = resultSlots
         self.functionIndex = functionIndex
+    }
+}
+
+/// What a reference to a host function points at. The machine knows only its first part.
+package struct HostFunctionRecord {
+    /// Without a context; it stays first.
+    package var function: FunctionRecord
+    /// The unretained `HostFunction` object; the store keeps it alive.
+    package var host: UnsafeMutableRawPointer
+
+    package init(function: FunctionRecord, host: UnsafeMutableRawPointer) {
+        self.function = function
         self.host = host
+    }
+
+    /// The object of a host function by its record; nil for a function of a module.
+    @inline(__always)
+    package static func host(
+        of record: UnsafeMutablePointer<FunctionRecord>
+    ) -> UnsafeMutableRawPointer? {
+        guard record.pointee.context == nil else { return nil }
+        return UnsafeMutableRawPointer(record)
+            .assumingMemoryBound(to: HostFunctionRecord.self).pointee.host
     }
 }
 

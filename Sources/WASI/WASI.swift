@@ -30,7 +30,9 @@ public struct WASI: Sendable {
     /// numbers after the folders; the guest accepts with `sock_accept`.
     public var listeners: [SocketAddress] = []
     /// Descriptors of the host, which get the numbers after folders and listeners: sockets, pipes,
-    /// open files. They are duplicated; the caller keeps its own.
+    /// open files. They are duplicated; the caller keeps its own. A listening socket should have
+    /// `O_NONBLOCK`, which is not set here because all processes with the socket share it: without
+    /// it, `sock_accept` holds the guest's thread if another process takes the connection first.
     public var descriptors: [Int32] = []
     /// Streams of the embedder that the guest gets after these, for reading and writing: sockets
     /// (`StreamSocket`) and pipes.

@@ -193,7 +193,7 @@ import WasmdEventLoop
             }
             let passes = guests.loop.passCount
             try await guests.loop.sleep(for: .milliseconds(400))
-            // Told after 0, 20, 60, 140 and 300 ms.
+            // Told after 0, 20 and 180 ms.
             #expect(guests.loop.passCount - passes < 30)
             for round in 0..<5 as Range<UInt8> {
                 try await peer.send([round])

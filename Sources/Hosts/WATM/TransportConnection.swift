@@ -122,10 +122,8 @@ extension Transport {
         to remote: TransportAddress?, counts: DatagramCounts = DatagramCounts(),
         on guests: GuestLoop
     ) -> TransportGuest.Connect {
-        let options = options
-        let knowsDatagrams = carriesDatagrams
-        let resolver = options.resolver
-        return { target in
+        // The closure lives as long as the connection: a copy of the options would take 500 bytes.
+        { [self] target in
             let address: TransportAddress
             switch target {
             case .chosen(let chosen): address = chosen
@@ -134,14 +132,14 @@ extension Transport {
                 address = remote
             }
             if address.carriesDatagrams {
-                guard knowsDatagrams else {
+                guard carriesDatagrams else {
                     throw TransportError.datagrams(Self.streamsOnly(isClear: false))
                 }
                 return try await address.connectDatagrams(
-                    resolver, .whole, options.sockets, counts: counts, on: guests)
+                    options.resolver, .whole, options.sockets, counts: counts, on: guests)
             }
             return try await address.connect(
-                resolver, options.sockets, on: guests, time: options.limits.connectTime)
+                options.resolver, options.sockets, on: guests, time: options.limits.connectTime)
         }
     }
 }

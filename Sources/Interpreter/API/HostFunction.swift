@@ -112,6 +112,8 @@ public final class HostFunction {
 final class HostRecord: @unchecked Sendable {
     // Sendable: nothing changes, and only calls by threads that may call the function use it.
     private(set) weak var types: TypeRegistry?
+    private let record: UnsafeMutablePointer<HostFunctionRecord>
+    /// The first part of the record.
     let pointer: UnsafeMutablePointer<FunctionRecord>
     let typeID: TypeID
     /// The function with the engine's number for its type, if that differs from its own type.
@@ -124,21 +126,23 @@ final class HostRecord: @unchecked Sendable {
         // The closure's results are checked against its type, whose types must be held.
         substitute = type == function.type ? nil : function.with(type)
         let signature = Signature(type)
-        pointer = .allocate(capacity: 1)
-        pointer.initialize(
-            to: FunctionRecord(
-                // Never run: the machine recognises a host function by its missing context.
-                code: Machine.haltCode, context: nil, typeID: id,
-                headerIndex: UInt16(clamping: signature.headerIndex),
-                parameterSlots: UInt16(clamping: signature.parameterSlots),
-                resultSlots: UInt16(clamping: signature.resultSlots),
-                functionIndex: UInt32.max,
+        record = .allocate(capacity: 1)
+        record.initialize(
+            to: HostFunctionRecord(
+                function: FunctionRecord(
+                    // Never run: the machine recognises a host function by its missing context.
+                    code: Machine.haltCode, context: nil, typeID: id,
+                    headerIndex: UInt16(clamping: signature.headerIndex),
+                    parameterSlots: UInt16(clamping: signature.parameterSlots),
+                    resultSlots: UInt16(clamping: signature.resultSlots),
+                    functionIndex: UInt32.max),
                 host: Unmanaged.passUnretained(substitute ?? function).toOpaque()))
+        pointer = UnsafeMutableRawPointer(record).assumingMemoryBound(to: FunctionRecord.self)
     }
 
     deinit {
         types?.release([typeID])
-        pointer.deallocate()
+        record.deallocate()
     }
 }
 

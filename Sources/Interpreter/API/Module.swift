@@ -20,6 +20,7 @@ public final class Module: Sendable {
     private let debugInformation = Mutex<DebugInfo??>(nil)
     private let knownFingerprint = Mutex<ModuleFingerprint?>(nil)
     private let knownSegmentUse = Mutex<SegmentUse?>(nil)
+    private let knownTypeRecords = Mutex<FunctionTypeRecords??>(nil)
 
     /// Decodes and validates.
     ///
@@ -146,6 +147,16 @@ public final class Module: Sendable {
             if let known { return known }
             let made = SegmentUse(parsed)
             known = made
+            return made
+        }
+    }
+
+    /// The records of the module's types, if stores can share them. Made on first use.
+    var typeRecords: FunctionTypeRecords? {
+        knownTypeRecords.withLock { known in
+            if let known { return known }
+            let made = FunctionTypeRecords(valid, of: engine.types)
+            known = .some(made)
             return made
         }
     }

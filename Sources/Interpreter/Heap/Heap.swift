@@ -24,6 +24,10 @@ final class Heap {
     /// first collection, which most stores do not live to see.
     private var unswept: [[Int32]] = []
     private var typeCapacity = 0
+    /// Whether the records of types are those of `sharedTypes`.
+    private(set) var sharesTypes = false
+    /// Kept when the heap has records of its own, too: they may be copies.
+    private var sharedTypes: FunctionTypeRecords?
     /// What records of types point at.
     @exclusivity(unchecked) private var typeWords: [UnsafeMutablePointer<UInt32>] = []
     /// Whether the program has so little that a collection's own memory matters.
@@ -62,7 +66,7 @@ final class Heap {
 
     deinit {
         for words in typeWords { words.deallocate() }
-        if typeCapacity > 0 { Allocation.free(types) }
+        if typeCapacity > 0, !sharesTypes { Allocation.free(types) }
         record.deallocate()
         markStack.release()
         space.release()
@@ -79,20 +83,36 @@ final class Heap {
     /// as long as it lives, since a number must not come to mean another type meanwhile.
     func register(_ ids: some Collection<TypeID>, of registry: TypeRegistry) {
         guard let highest = ids.max() else { return }
-        makeRoom(Int(highest) + 1)
+        if sharesTypes {
+            if ids.allSatisfy({ isRegistered($0) }) { return }
+            makeOwnTypes(Int(highest) + 1)
+        } else if Int(highest) >= typeCapacity {
+            makeOwnTypes(max(Int(highest) + 1, typeCapacity * 2))
+        }
         for id in ids where !types[Int(id)].isRegistered {
             types[Int(id)] = typeRecord(id, registry)
         }
     }
+
+    var hasTypes: Bool { typeCapacity > 0 }
 
     /// Whether the record of a type was made: then the store holds the type.
     func isRegistered(_ id: TypeID) -> Bool {
         Int(id) < typeCapacity && types[Int(id)].isRegistered
     }
 
-    private func makeRoom(_ capacity: Int) {
-        guard capacity > typeCapacity else { return }
-        let wanted = max(capacity, typeCapacity * 2)
+    /// Uses the records of a module's types if the heap has none yet.
+    func share(_ types: FunctionTypeRecords) {
+        guard typeCapacity == 0 else { return }
+        sharedTypes = types
+        sharesTypes = true
+        typeCapacity = types.count
+        record.storeBytes(of: types.records, as: UnsafeMutablePointer<TypeRecord>.self)
+    }
+
+    /// Copies the records to a table of the heap's own.
+    private func makeOwnTypes(_ capacity: Int) {
+        let wanted = max(capacity, typeCapacity)
         let byteCount = wanted * MemoryLayout<TypeRecord>.stride
         // Zeros that cost nothing where they are not touched: an engine may know a million types.
         // Without memory the process ends, as with any allocation of the language.
@@ -102,17 +122,16 @@ final class Heap {
         let table = memory.bindMemory(to: TypeRecord.self, capacity: wanted)
         if typeCapacity > 0 {
             table.update(from: types, count: typeCapacity)
-            Allocation.free(types)
+            if !sharesTypes { Allocation.free(types) }
         }
+        sharesTypes = false
         record.storeBytes(of: table, as: UnsafeMutablePointer<TypeRecord>.self)
         typeCapacity = wanted
     }
 
     private func typeRecord(_ id: TypeID, _ registry: TypeRegistry) -> TypeRecord {
         let ancestors = registry.ancestors(of: id)
-        var type = TypeRecord(
-            ancestors: ancestors.baseAddress, depth: UInt32(truncatingIfNeeded: ancestors.count),
-            isRegistered: true)
+        var type = TypeRecord(functionType: id, registry)
         switch registry.definition(id).composite {
         case .function: break
         case .array(let element):

@@ -196,7 +196,7 @@ final class InstanceStorage {
             headerIndex: UInt16(clamping: shape.headerIndex),
             parameterSlots: UInt16(clamping: shape.parameterSlots),
             resultSlots: UInt16(clamping: shape.resultSlots),
-            functionIndex: UInt32(truncatingIfNeeded: index), host: nil)
+            functionIndex: UInt32(truncatingIfNeeded: index))
         let record: UnsafeMutablePointer<FunctionRecord>
         if let position = module.valid.declared.position(of: defined) {
             record = functionRecords + position

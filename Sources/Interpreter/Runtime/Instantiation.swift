@@ -47,6 +47,8 @@ extension Store {
     ) throws -> InstanceStorage {
         guard module.engine === engine else { throw EngineMismatch() }
         guard callDepth == 0 || isGuestHeld || isOwnThread else { throw CallError.storeInUse }
+        // Before the types of imports come, which are among them.
+        if !heap.hasTypes, let types = module.typeRecords { heap.share(types) }
         let imports =
             switch imports {
             case .given(let given): try ImportMatching(module).resolve(given, in: self)

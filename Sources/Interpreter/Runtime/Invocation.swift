@@ -108,7 +108,9 @@ extension Store {
         _ record: UnsafeMutablePointer<FunctionRecord>, _ arguments: StackPointer,
         context: ContextPointer?
     ) -> UInt64 {
-        guard let function = record.pointee.host else { return TrapCode.hostError.answer }
+        guard let function = HostFunctionRecord.host(of: record) else {
+            return TrapCode.hostError.answer
+        }
         let header = Int(record.pointee.headerIndex)
         let savedTop = exchange.pointee.top
         // Room for a frame header, in case the machine keeps one there.

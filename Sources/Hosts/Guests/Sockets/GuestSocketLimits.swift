@@ -9,7 +9,7 @@ public struct GuestSocketLimits: Sendable {
     /// then reset.
     public var closingTime = Duration.seconds(10)
     /// Delays between the times when a guest that does not write is told that it may: the first, and
-    /// the longest. Each is twice the one before.
+    /// the longest. Each is eight times the one before.
     public var writableDelays = Duration.milliseconds(50)...Duration.seconds(30)
 
     public init() {}

@@ -33,7 +33,19 @@ import WasmdGuests
         _ socket: GuestSocket, peer: String, number: UInt64, for service: TransportService
     ) {
         guests.loop.spawn { [self] in
-            _ = await serve(socket, peer: peer, number: number, for: service)
+            let connection = open(peer, number, service)
+            // One session has no task of its own, and no more frames than it needs: both would take
+            // memory for as long as the connection lives.
+            let chain = service.chain
+            if chain.count == 1, service.role != .listen,
+                let only = session(of: chain[...], connection)
+            {
+                let outcome = await only.run(sockets(socket, only, [], connection))
+                close(number, connection, outcome)
+            } else {
+                let outcome = await run(socket, connection, chain)
+                close(number, connection, outcome)
+            }
         }
     }
 
@@ -41,15 +53,36 @@ import WasmdGuests
     func serve(
         _ socket: GuestSocket, peer: String, number: UInt64, for service: TransportService
     ) async -> TransportSummary {
+        let connection = open(peer, number, service)
+        let outcome = await run(socket, connection, service.chain)
+        return finish(number, connection, outcome)
+    }
+
+    private func open(
+        _ peer: String, _ number: UInt64, _ service: TransportService
+    ) -> Connection {
         let connection = Connection(service, peer: peer)
         connections[number] = connection
         countLater()
         connection.isCancelled = service.isStopping
-        let outcome = await run(socket, connection)
+        return connection
+    }
+
+    /// Not inlined: a summary would be part of the task's memory.
+    @inline(never)
+    private func close(
+        _ number: UInt64, _ connection: Connection, _ outcome: TransportOutcome
+    ) {
+        _ = finish(number, connection, outcome)
+    }
+
+    private func finish(
+        _ number: UInt64, _ connection: Connection, _ outcome: TransportOutcome
+    ) -> TransportSummary {
         connections[number] = nil
         let summary = summary(number, connection, outcome)
         count(connection)
-        service.note(summary)
+        connection.service.note(summary)
         return summary
     }
 
@@ -68,11 +101,11 @@ import WasmdGuests
 
     // MARK: Sessions
 
-    private func run(_ socket: GuestSocket, _ connection: Connection) async -> TransportOutcome {
-        let chain = connection.service.chain
+    private func run(
+        _ socket: GuestSocket, _ connection: Connection, _ chain: [Transport]
+    ) async -> TransportOutcome {
         do {
-            // One session has no task of its own, which would cost memory for as long as the
-            // connection lives.
+            // One session has no task of its own.
             if chain.count == 1, let only = session(of: chain[...], connection) {
                 var sockets = sockets(socket, only, [], connection)
                 if connection.service.role == .listen {
