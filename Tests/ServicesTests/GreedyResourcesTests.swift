@@ -213,41 +213,6 @@ import WasmdStorage
 
     // MARK: Output
 
-    /// Writes lines without end: the log takes its part of them, and the others are dropped or wait.
-    @Test(arguments: [1, 2], [1, 60_000]) func outputWithoutEnd(stream: Int, size: Int) throws {
-        let writing = ServiceTrial.guest(
-            "M",
-            """
-            (memory.fill (i32.const 4096) (i32.const 97) (i32.const 60000))
-            (i32.store8 (i32.const \(4096 + size - 1)) (i32.const 10))
-            (i32.store (i32.const 16) (i32.const 4096))
-            (i32.store (i32.const 20) (i32.const \(size)))
-            (loop $l
-              (drop (call $write (i32.const \(stream)) (i32.const 16) (i32.const 1)
-                (i32.const 32)))
-              (br $l))
-            """)
-        let begin = SystemClock.monotonic.now
-        let log = ServiceLog { _ in }
-        try ServiceTrial.run([
-            try ServiceTrial.definition("greedy", writing) {
-                $0.log = log
-                $0.world.standardOutput = .closure { log.write(unsafe [UInt8]($0)) }
-                $0.world.standardError = .closure { log.write(unsafe [UInt8]($0)) }
-            }
-        ]) { trial in
-            try await trial.waitUntil { log.last(0, after: 0).lastNumber > 8 }
-            try await trial.beats()
-            #expect(log.last(2000).count <= 1000)
-            #expect(log.last(1000).allSatisfy { $0.bytes.count <= 4096 })
-        }
-        // Each accepted write is a line, and there may be one about lost writes with it.
-        let lines = Int(log.last(0, after: 0).lastNumber)
-        let seconds = Int((SystemClock.monotonic.now - begin) / 1_000_000_000) + 1
-        let most = LineAllowance.burst + seconds * LineAllowance.bytesPerSecond
-        #expect(lines / 2 * (size + LineAllowance.lineCost) <= most)
-    }
-
     @Test(arguments: [0, 1, 60_000]) func linesWithoutEnd(size: Int) throws {
         let saying = ServiceTrial.guest(
             "M", "(loop $l (call $say (i32.const 4096) (i32.const \(size))) (br $l))")
