@@ -221,36 +221,6 @@ import WasmdStorage
 
     // MARK: Output
 
-    /// Writes lines without end: the log takes its part of them, and the others are dropped or wait.
-    @Test(arguments: [1, 2], [1, 60_000]) func outputWithoutEnd(stream: Int, size: Int) throws {
-        let writing = ServiceTrial.guest(
-            "M",
-            """
-            (memory.fill (i32.const 4096) (i32.const 97) (i32.const 60000))
-            (i32.store8 (i32.const \(4096 + size - 1)) (i32.const 10))
-            (i32.store (i32.const 16) (i32.const 4096))
-            (i32.store (i32.const 20) (i32.const \(size)))
-            (loop $l
-              (drop (call $write (i32.const \(stream)) (i32.const 16) (i32.const 1)
-                (i32.const 32)))
-              (br $l))
-            """)
-        let log = ServiceLog { _ in }
-        try ServiceTrial.run([
-            try ServiceTrial.definition("greedy", writing) {
-                $0.log = log
-                $0.world.standardOutput = .closure { log.write(unsafe [UInt8]($0)) }
-                $0.world.standardError = .closure { log.write(unsafe [UInt8]($0)) }
-            }
-        ]) { trial in
-            let isTold = { log.last(1000).contains { $0.bytes.starts(with: Array("[".utf8)) } }
-            try await trial.waitUntil(isTold)
-            try await trial.beats()
-            #expect(log.last(2000).count <= 1000)
-            #expect(log.last(1000).allSatisfy { $0.bytes.count <= 4096 })
-        }
-    }
-
     @Test(arguments: [0, 1, 60_000]) func linesWithoutEnd(size: Int) throws {
         let saying = ServiceTrial.guest(
             "M", "(loop $l (call $say (i32.const 4096) (i32.const \(size))) (br $l))")

@@ -158,6 +158,8 @@ final class ServiceTrial: Sendable {
         }
         options.report = { notes.add($0, $1) }
         options.store = store
+        // Standard error goes where the definition says.
+        options.logsErrors = false
         options.patience = .seconds(60)
         let host = ServiceHost(GuestRuns(), options)
         let all = [try definition("neighbour", neighbour)] + definitions

@@ -72,40 +72,6 @@ import Testing
         #expect(second.end() == 0)
     }
 
-    /// A bridge whose server is not there, as operators see it.
-    @Test func theProblemOfABridge() throws {
-        let folder = try TemporaryFolder()
-        let configuration = try folder.write(
-            "wasmd.toml",
-            Array(
-                """
-                [broker.bridges.far]
-                url = "mqtt://127.0.0.1:1"
-                out = ["a/#"]
-
-                """.utf8))
-        let server = try ServerProcess(
-            [
-                "--data", folder.path + "/data", "--executor", "127.0.0.1:0",
-                "--config", configuration,
-            ],
-            folder: folder, listen: nil, ready: "bridge far: ")
-        let bridge = #""name":"far","connected":false,"connections":0,"#
-        for path in ["/admin/topics", "/admin/status"] {
-            let body = try request(server, "GET", path).body
-            #expect(body.contains(bridge), "\(path): \(body)")
-            #expect(body.contains(#""problem":""#), "\(path): \(body)")
-        }
-        let metrics = try request(server, "GET", "/metrics").body
-        #expect(metrics.contains("\nwasmd_bridge_connected{bridge=\"far\"} 0\n"))
-        #expect(metrics.contains("\nwasmd_bridge_problem{bridge=\"far\",reason=\""))
-        let status = try run(
-            Wasmd.path, ["ctl", "status", "--server", "http://127.0.0.1:\(server.port)"])
-        #expect(status.output.contains("problem"), "\(status.output) \(status.error)")
-        server.signal(SIGTERM)
-        #expect(server.end() == 0)
-    }
-
     @Test func whatIsWrongWithBridgesIsTold() throws {
         let folder = try TemporaryFolder()
         let file = try folder.write(
