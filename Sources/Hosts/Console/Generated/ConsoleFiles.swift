@@ -3,10 +3,10 @@
 
 extension ConsoleFile {
     static let all: [ConsoleFile] = [
-        ConsoleFile("console.js", "text/javascript; charset=utf-8", tag: "20d3040b031f93e3", consoleJs),
+        ConsoleFile("console.js", "text/javascript; charset=utf-8", tag: "55ccee4f9c4e5077", consoleJs),
         ConsoleFile("icon.svg", "image/svg+xml", tag: "f6d8cd383e00ee89", iconSvg),
-        ConsoleFile("index.html", "text/html; charset=utf-8", tag: "65e82fe00e2d5ee4", indexHtml),
-        ConsoleFile("style.css", "text/css; charset=utf-8", tag: "1efcf8514a6216ff", styleCss),
+        ConsoleFile("index.html", "text/html; charset=utf-8", tag: "469da5d1221fd23d", indexHtml),
+        ConsoleFile("style.css", "text/css; charset=utf-8", tag: "3c83fac5fb94d02f", styleCss),
     ]
 }
 
@@ -1745,6 +1745,8 @@ async function show({isFirst = false} = {}) {
     if (!match) continue;
     const place = make("div");
     replace(main, place);
+    // At once: when the view is there, the keyboard may be somewhere in it already.
+    if (!isFirst) main.focus({preventScroll: true});
     try {
       const words = match.slice(1).map(decodeURIComponent);
       await view({place, signal, words, query: new URLSearchParams(query ?? "")});
@@ -1756,7 +1758,7 @@ async function show({isFirst = false} = {}) {
     if (isFirst) performance.mark("wasmd-view");
     document.title = heading ? `${heading} – wasmd` : "wasmd";
     // Readers of screens are told that another view is there.
-    if (!isFirst) main.focus({preventScroll: true});
+    if (!isFirst && heading) document.getElementById("view").textContent = heading;
     return;
   }
   replace(main, make("h1", {}, "There is nothing here"), make("p", {}, make("a", {href: "#/"}, "Overview")));
@@ -1863,6 +1865,7 @@ private let indexHtml: StaticString = ##"""
 </nav>
 <a id="sign-in" href="#/token">Token</a>
 </header>
+<p id="view" role="status"></p>
 <div id="lost" role="status"></div>
 <main id="main" tabindex="-1"><p>Loading.</p></main>
 <div id="notice" role="status" aria-live="polite"></div>
@@ -1905,7 +1908,7 @@ nav a[aria-current] { background: var(--accent); color: var(--accent-text); }
 #lost { background: var(--warn); color: var(--card); padding: .4rem 1rem; }
 #lost:empty { background: none; padding: 0; }
 main { max-width: 72rem; margin: 0 auto; padding: 1rem; outline: none; }
-.skip { position: absolute; left: -99rem; }
+.skip, #view { position: absolute; left: -99rem; }
 .skip:focus { left: 1rem; top: .5rem; background: var(--card); padding: .5rem; z-index: 2; }
 h1 { font-size: 1.4rem; margin: .3rem 0 1rem; overflow-wrap: anywhere; }
 h2 { font-size: 1.1rem; margin: 1.4rem 0 .5rem; }
