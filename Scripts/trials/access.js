@@ -114,7 +114,7 @@ window.access = (() => {
     }
     for (const node of texts()) {
       const element = node.parentElement;
-      if (element.closest(".skip")) continue;
+      if (element.closest(".skip, #view")) continue;
       const range = document.createRange();
       range.selectNodeContents(node);
       for (const box of range.getClientRects()) {

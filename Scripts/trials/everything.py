@@ -110,7 +110,7 @@ class Everything:
             f'[transports.front]\nrole = "dial"\nmodules = ["{folder}/waits.wasm"]\n'
             f'listen = ["unix:{folder}/front.sock"]\n'
             f'remote = "127.0.0.1:{remote.getsockname()[1]}"\n'
-            '[limits]\nrun_time = "60s"\n')
+            '[limits]\nrun_time = "10m"\n')
         self.server = self._own(Server(
             folder + "/d", "--config", str(place), executor=False, wess=False))
         self.port, self.orchestrator = self._port("executor"), self._port("orchestrator")

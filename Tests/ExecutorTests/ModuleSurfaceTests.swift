@@ -162,9 +162,9 @@ import WasmdOperation
 
     @Test func limitsNameThemselves() throws {
         var options = Executor.Options()
-        // Fuel is used up long before the time, also where the machine is busy.
+        // However slow the machine is, fuel ends it and not the time.
+        options.limits.time = nil
         options.limits.fuel = 1_000_000
-        options.limits.time = .seconds(120)
         options.limits.stack = 256 << 10
         options.limits.memory = 8 << 20
         try open(options) { house in

@@ -3,10 +3,10 @@
 
 extension ConsoleFile {
     static let all: [ConsoleFile] = [
-        ConsoleFile("console.js", "text/javascript; charset=utf-8", tag: "2871761a0fb046e1", consoleJs),
+        ConsoleFile("console.js", "text/javascript; charset=utf-8", tag: "96521bffbc6ba16a", consoleJs),
         ConsoleFile("icon.svg", "image/svg+xml", tag: "f6d8cd383e00ee89", iconSvg),
-        ConsoleFile("index.html", "text/html; charset=utf-8", tag: "65e82fe00e2d5ee4", indexHtml),
-        ConsoleFile("style.css", "text/css; charset=utf-8", tag: "1efcf8514a6216ff", styleCss),
+        ConsoleFile("index.html", "text/html; charset=utf-8", tag: "469da5d1221fd23d", indexHtml),
+        ConsoleFile("style.css", "text/css; charset=utf-8", tag: "0a6dbb7b1a97ef9c", styleCss),
     ]
 }
 
@@ -311,11 +311,12 @@ const {curl, json, send, failure} = $api;
 function command(...request) {
   const text = typeof request[0] === "function" ? request[0] : () => curl(...request);
   const line = make("pre", {class: "mono"}, text());
-  // There are several of them in a view: readers of screens hear which one it is.
-  const name = typeof request[0] === "function" ? null : `curl: ${request[0]} ${request[1]}`
-    + (request[2]?.accept ? ` as ${request[2].accept}` : "");
+  // There are several of them in a view: each says which one it is.
+  const name = typeof request[0] === "function" ? "curl"
+    : `curl: ${request[0]} ${request[1].split("?")[0]}`
+      + (request[2]?.accept ? ` as ${request[2].accept}` : "");
   const part = make("details", {class: "curl"},
-    make("summary", {"aria-label": name, title: name}, "curl"), line,
+    make("summary", {}, name), line,
     make("button", {type: "button", onclick: async () => {
       try {
         await navigator.clipboard.writeText(text());
@@ -1749,6 +1750,8 @@ async function show({isFirst = false} = {}) {
     if (!match) continue;
     const place = make("div");
     replace(main, place);
+    // At once: when the view is there, the keyboard may be somewhere in it already.
+    if (!isFirst) main.focus({preventScroll: true});
     try {
       const words = match.slice(1).map(decodeURIComponent);
       await view({place, signal, words, query: new URLSearchParams(query ?? "")});
@@ -1760,7 +1763,7 @@ async function show({isFirst = false} = {}) {
     if (isFirst) performance.mark("wasmd-view");
     document.title = heading ? `${heading} – wasmd` : "wasmd";
     // Readers of screens are told that another view is there.
-    if (!isFirst) main.focus({preventScroll: true});
+    if (!isFirst && heading) document.getElementById("view").textContent = heading;
     return;
   }
   replace(main, make("h1", {}, "There is nothing here"), make("p", {}, make("a", {href: "#/"}, "Overview")));
@@ -1867,6 +1870,7 @@ private let indexHtml: StaticString = ##"""
 </nav>
 <a id="sign-in" href="#/token">Token</a>
 </header>
+<p id="view" role="status"></p>
 <div id="lost" role="status"></div>
 <main id="main" tabindex="-1"><p>Loading.</p></main>
 <div id="notice" role="status" aria-live="polite"></div>
@@ -1909,7 +1913,7 @@ nav a[aria-current] { background: var(--accent); color: var(--accent-text); }
 #lost { background: var(--warn); color: var(--card); padding: .4rem 1rem; }
 #lost:empty { background: none; padding: 0; }
 main { max-width: 72rem; margin: 0 auto; padding: 1rem; outline: none; }
-.skip { position: absolute; left: -99rem; }
+.skip, #view { position: absolute; left: -99rem; }
 .skip:focus { left: 1rem; top: .5rem; background: var(--card); padding: .5rem; z-index: 2; }
 h1 { font-size: 1.4rem; margin: .3rem 0 1rem; overflow-wrap: anywhere; }
 h2 { font-size: 1.1rem; margin: 1.4rem 0 .5rem; }
@@ -1976,6 +1980,7 @@ textarea { width: 100%; min-height: 4rem; font-family: ui-monospace, monospace; 
 label { display: block; margin: .3rem 0; }
 label > span { display: block; color: var(--faint); font-size: .88rem; }
 .row { display: flex; flex-wrap: wrap; gap: .6rem; align-items: end; margin: .5rem 0; }
+.row > label { margin: 0; }
 .row.top { align-items: start; }
 input[readonly] { background: var(--code); }
 .drop {
@@ -1986,7 +1991,7 @@ meter { width: 5rem; margin-left: .5rem; vertical-align: middle; }
 progress { width: 100%; accent-color: var(--accent); }
 .good { color: var(--good); } .bad { color: var(--bad); } .warn { color: var(--warn); }
 .faint { color: var(--faint); }
-details { margin: .3rem 0; } summary { cursor: pointer; color: var(--faint); padding: .15rem 0; width: fit-content; min-width: 3.5rem; }
+details { margin: .3rem 0; } summary { cursor: pointer; color: var(--faint); padding: .15rem 0; width: fit-content; max-width: 100%; min-width: 3.5rem; overflow-wrap: anywhere; }
 .drop summary { margin: 0 auto; }
 .flame { display: block; max-width: 100%; min-width: 40rem; background: #fff; border-radius: .4rem; }
 #notice {
@@ -2002,6 +2007,8 @@ dialog { background: var(--card); color: var(--text); border: 1px solid var(--ed
 dialog::backdrop { background: #0008; }
 dialog .row { justify-content: end; }
 .log div { white-space: pre-wrap; overflow-wrap: anywhere; }
+/* 128 bits have 34 digits. */
+@media (min-width: 40rem) { .card:has(input.mono) { grid-column: span 2; } }
 @media (max-width: 40rem) {
   body { font-size: 16px; } main { padding: .7rem; } th, td { padding: .4rem; }
   header { justify-content: space-between; }

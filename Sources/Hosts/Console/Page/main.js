@@ -51,6 +51,8 @@ async function show({isFirst = false} = {}) {
     if (!match) continue;
     const place = make("div");
     replace(main, place);
+    // At once: when the view is there, the keyboard may be somewhere in it already.
+    if (!isFirst) main.focus({preventScroll: true});
     try {
       const words = match.slice(1).map(decodeURIComponent);
       await view({place, signal, words, query: new URLSearchParams(query ?? "")});
@@ -62,7 +64,7 @@ async function show({isFirst = false} = {}) {
     if (isFirst) performance.mark("wasmd-view");
     document.title = heading ? `${heading} – wasmd` : "wasmd";
     // Readers of screens are told that another view is there.
-    if (!isFirst) main.focus({preventScroll: true});
+    if (!isFirst && heading) document.getElementById("view").textContent = heading;
     return;
   }
   replace(main, make("h1", {}, "There is nothing here"), make("p", {}, make("a", {href: "#/"}, "Overview")));

@@ -7,11 +7,12 @@ import {curl, json, send, failure} from "./api.js";
 export function command(...request) {
   const text = typeof request[0] === "function" ? request[0] : () => curl(...request);
   const line = make("pre", {class: "mono"}, text());
-  // There are several of them in a view: readers of screens hear which one it is.
-  const name = typeof request[0] === "function" ? null : `curl: ${request[0]} ${request[1]}`
-    + (request[2]?.accept ? ` as ${request[2].accept}` : "");
+  // There are several of them in a view: each says which one it is.
+  const name = typeof request[0] === "function" ? "curl"
+    : `curl: ${request[0]} ${request[1].split("?")[0]}`
+      + (request[2]?.accept ? ` as ${request[2].accept}` : "");
   const part = make("details", {class: "curl"},
-    make("summary", {"aria-label": name, title: name}, "curl"), line,
+    make("summary", {}, name), line,
     make("button", {type: "button", onclick: async () => {
       try {
         await navigator.clipboard.writeText(text());
