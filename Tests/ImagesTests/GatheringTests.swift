@@ -63,6 +63,34 @@ struct GatheringTests {
         #expect(try Contents(other).objects.count == 5)
     }
 
+    /// Only a program that keeps the file locked for most of the time waits for others.
+    @Test func commitsNowAndThenDoNotWait() throws {
+        let disk = MemoryDisk()
+        let image = try Fixture.create(disk, gathers: true)
+        var number = 0
+        func waited(until end: UInt64, _ pause: () throws -> Void) throws -> UInt64 {
+            var time: UInt64 = 0
+            while disk.now() < end {
+                let start = disk.now()
+                number += 1
+                try add(image, "\(number)", 10)
+                time += disk.now() - start
+                try pause()
+            }
+            return time
+        }
+        // Locked for 5 ms of each 50, longer than commits are gathered.
+        let seldom = try waited(until: 25_000_000_000) {
+            disk.pause(nanoseconds: 5_000_000)
+            try image.settle()
+            disk.pause(nanoseconds: 45_000_000)
+        }
+        #expect(seldom == 0)
+        // Always locked.
+        let always = try waited(until: 37_000_000_000) { disk.pause(nanoseconds: 4_000_000) }
+        #expect(always > 0 && always % 120_000_000 == 0)
+    }
+
     /// A process that ends with commits in its log.
     @Test func recoveredByTheNext() throws {
         let disk = MemoryDisk()

@@ -4,11 +4,24 @@ import WasmSystem
 import WasmdEventLoop
 import WasmdHTTP
 
+/// A stream that waits for its turn; resumed once, by the one before it.
+@safe private struct StreamTurn {
+    let continuation: UnsafeContinuation<Void, Never>
+
+    func resume() { unsafe continuation.resume() }
+}
+
 /// The state that the connections of one loop share.
 final class ServerLoop: @unchecked Sendable {
     let loop: EventLoop
     let server: HTTPServer
     var listeners: [Listener] = []
+    /// Responses of events that follow something.
+    var streams = 0
+    /// Streams that wait for their turn, from `nextTurn` on.
+    private var turns: [StreamTurn] = []
+    private var nextTurn = 0
+    private var isTurnTaken = false
     private(set) var connections: [ObjectIdentifier: Connection] = [:]
     private var line = DateLine(HTTPDate(seconds: 0))
     private var nextSecond = LoopInstant(nanoseconds: 0)
@@ -48,6 +61,35 @@ final class ServerLoop: @unchecked Sendable {
         guard output.capacity <= 1 << 17, outputs.count < 64 else { return }
         output.removeAll(keepingCapacity: true)
         outputs.append(output)
+    }
+
+    // MARK: Streams
+
+    /// Lets the others of the loop run. One stream at a time is among those that wait in the loop,
+    /// so that a guest that computes is delayed by one stream, and not by all of them.
+    func yieldStream() async {
+        if isTurnTaken {
+            await unsafe withUnsafeContinuation {
+                unsafe turns.append(StreamTurn(continuation: $0))
+            }
+        }
+        isTurnTaken = true
+        await loop.yieldToOthers()
+        guard nextTurn < turns.count else {
+            isTurnTaken = false
+            return
+        }
+        // The turn is passed on.
+        let next = turns[nextTurn]
+        nextTurn += 1
+        if nextTurn == turns.count {
+            turns.removeAll(keepingCapacity: true)
+            nextTurn = 0
+        } else if nextTurn >= 1024 {
+            turns.removeFirst(nextTurn)
+            nextTurn = 0
+        }
+        next.resume()
     }
 
     // MARK: Sending

@@ -592,8 +592,8 @@ extension Option {
         "sandbox", value: "MODE", .word(.sandbox), isValueOptional: true,
         help: "Before the program runs, let the kernel refuse all that wasmd does not need: files "
             + "outside of the program's folders, other programs, new sockets (Landlock and "
-            + "seccomp). What the kernel does not have is left out, with a warning if it is much; "
-            + "with 'strict' the program does not run then")
+            + "seccomp). A line on standard error says what the kernel enforces; what it does not "
+            + "have is left out, and with 'strict' the program does not run then")
     static let noSandbox = Option(
         "no-sandbox",
         help:

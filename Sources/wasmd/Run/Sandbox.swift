@@ -27,10 +27,12 @@ enum Sandbox: Equatable {
         } catch {
             throw Refusal(file: options.file, reason: "--sandbox: \(error)")
         }
-        if report.isWhole { return }
-        guard self == .strict else {
-            if report.isUseful { return }
-            console.complain("--sandbox is not whole: \(report)")
+        guard !report.isWhole, self == .strict else {
+            // One line before the first of the program's: whoever asks for it sees what holds.
+            console.complain(
+                report.isWhole
+                    ? "sandbox: \(report)"
+                    : "this kernel restricts the program only in part: \(report)")
             console.error.flush()
             return
         }

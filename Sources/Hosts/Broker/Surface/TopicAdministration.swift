@@ -10,9 +10,17 @@ struct TopicAdministration: Sendable {
     let broker: Broker
     let bridges: [MQTTBridge]
     let isStopping: @Sendable () -> Bool
+    private let shared = SharedEvents()
+
+    init(broker: Broker, isStopping: @escaping @Sendable () -> Bool) {
+        self.broker = broker
+        self.isStopping = isStopping
+    }
 
     /// Messages that wait for one stream; then the oldest are dropped.
-    private static let followLimit = 10_000
+    private static let followLimit = 1000
+    /// Messages that are sent at once.
+    private static let batchLimit = 64
 
     @Sendable func list(_ request: RoutedRequest) async throws {
         let topics = broker.topics.map { topic in
@@ -143,15 +151,28 @@ struct TopicAdministration: Sendable {
         let events = try await request.response.events()
         try await events.follow(while: { !isStopping() }) { end in
             try await next(subscription, until: end, request.loop)
-        } send: { delivery in
-            if delivery.lost > 0 {
-                let lost = JSONWriter.write(.object([.init("lost", .count(delivery.lost))]))
+        } send: { first in
+            var deliveries = [first]
+            while deliveries.count < Self.batchLimit, let more = try subscription.nextNow() {
+                deliveries.append(more)
+            }
+            let lost = deliveries.reduce(0) { $0 + $1.lost }
+            if lost > 0 {
+                let lost = JSONWriter.write(.object([.init("lost", .count(lost))]))
                 try await events.send(ServerSentEvent(type: Array("lost".utf8), data: lost))
             }
-            // The default type of events is 'message'.
-            try await events.send(
-                ServerSentEvent(data: JSONWriter.write(Self.document(delivery))))
+            try await events.send(encoded: try deliveries.map(encoded))
         }
+    }
+
+    /// The event of a delivery, the same for all streams.
+    private func encoded(_ delivery: Delivery) throws -> [UInt8] {
+        // The default type of events is 'message'.
+        let make = { ServerSentEvent(data: JSONWriter.write(Self.document(delivery))) }
+        if !delivery.isRetained { return try shared.bytes(delivery.message.sequence, make) }
+        var bytes: [UInt8] = []
+        try ServerSentEventWriter.write(make(), to: &bytes)
+        return bytes
     }
 
     /// The next message; nil if there is none for a while, or no more.

@@ -213,7 +213,7 @@ extension Executor {
         _ request: consuming RunRequest, for requester: Requester, on loop: EventLoop
     ) async throws -> RunResult {
         request.account = requester.account.runs
-        request.trace = requester.context?.forRun
+        request.trace = requester.runTrace
         guard let tenant = requester.tenant else {
             return await runs.run(consume request, on: try guestLoop(loop))
         }

@@ -119,27 +119,33 @@ public final class Feed<Element: Sendable>: Sendable {
             let end = min(state.next, start + UInt64(limit))
             let lost = start - position
             position = end
-            return .init(elements: elements(&state, start..<end), lost: lost)
+            return .init(elements: elements(&state, start..<end), first: start, lost: lost)
         }
     }
 
     /// Waits for an element after a position, or for the task's cancellation.
-    fileprivate func wait(after position: UInt64) async {
-        let waiter = FeedWaiter()
+    ///
+    /// - Parameter isNew: false if the waiter has waited before and was not resumed by an element:
+    ///   then it is still known here.
+    fileprivate func wait(after position: UInt64, _ waiter: FeedWaiter, isNew: Bool = true) async {
         await withTaskCancellationHandler {
             await unsafe withUnsafeContinuation { continuation in
                 unsafe waiter.set(continuation)
                 let waits = state.withLock { state in
                     guard state.next <= position, !Task.isCancelled else { return false }
-                    state.waiting.append(waiter)
+                    if isNew { state.waiting.append(waiter) }
                     return true
                 }
                 if !waits { waiter.resume() }
             }
         } onCancel: {
-            state.withLock { $0.waiting.removeAll { $0 === waiter } }
+            forget(waiter)
             waiter.resume()
         }
+    }
+
+    fileprivate func forget(_ waiter: FeedWaiter) {
+        state.withLock { $0.waiting.removeAll { $0 === waiter } }
     }
 }
 
@@ -148,6 +154,8 @@ public struct FeedSubscription<Element: Sendable>: AsyncSequence, AsyncIteratorP
     /// Elements that follow each other.
     public struct Batch: Sendable {
         public let elements: [Element]
+        /// The number of the first of them in the sequence; the others follow it.
+        public let first: UInt64
         /// How many were dropped before them, because the subscriber was too slow.
         public let lost: UInt64
     }
@@ -171,13 +179,22 @@ public struct FeedSubscription<Element: Sendable>: AsyncSequence, AsyncIteratorP
     public mutating func next() async -> Batch? {
         while !Task.isCancelled {
             if let batch = feed.batch(from: &position, batchLimit) { return batch }
-            await feed.wait(after: position)
+            await feed.wait(after: position, FeedWaiter())
         }
         return nil
     }
+
+    /// Waits for an element, for the waiter's other callers, or for the task's cancellation.
+    func wait(_ waiter: FeedWaiter, isNew: Bool) async {
+        await feed.wait(after: position, waiter, isNew: isNew)
+    }
+
+    /// Removes a waiter of which no task waits.
+    func forget(_ waiter: FeedWaiter) { feed.forget(waiter) }
 }
 
-/// Resumes a continuation at the first of two calls of `resume`, or as soon as it is set.
+/// Resumes a continuation at the first of two calls of `resume`, or as soon as it is set;
+/// `interrupt` resumes it and lets the waiter be used again.
 final class FeedWaiter: Sendable {
     @safe private enum State: @unchecked Sendable {
         case new
@@ -194,6 +211,23 @@ final class FeedWaiter: Sendable {
             return false
         }
         if isResumed { unsafe continuation.resume() }
+    }
+
+    /// Whether `resume` was called.
+    var isResumed: Bool {
+        state.withLock { state in
+            if case .resumed = state { true } else { false }
+        }
+    }
+
+    /// Ends the wait of a task, if one waits.
+    func interrupt() {
+        let before = state.withLock { state in
+            let before = state
+            if case .waiting = state { state = .new }
+            return before
+        }
+        if case .waiting(let continuation) = before { unsafe continuation.resume() }
     }
 
     func resume() {

@@ -86,11 +86,14 @@ public struct RunTrace: Hashable, Sendable {
     public let high: UInt64
     public let low: UInt64
     public let span: UInt64
+    /// The run's own span; nil if the trace is not recorded here.
+    public let own: UInt64?
 
-    public init(high: UInt64, low: UInt64, span: UInt64) {
+    public init(high: UInt64, low: UInt64, span: UInt64, own: UInt64? = nil) {
         self.high = high
         self.low = low
         self.span = span
+        self.own = own
     }
 }
 

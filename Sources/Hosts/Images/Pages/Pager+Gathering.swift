@@ -28,16 +28,17 @@ extension Pager {
             || cache.dirtyCount > cache.limit / 2 || logWriter.byteCount > Self.logLimit
     }
 
-    /// Leaves the file alone for a while, if it was locked again and again for a long time.
+    /// Leaves the file alone for a while, if it was locked again and again for a long time, and
+    /// for more than half of it: else those who try again and again find it unlocked.
     func letOthersIn() {
         let now = files.now()
         let free = lastRelease.addingClamped(Self.othersTime)
-        if gatherStart == 0 || now >= free {
-            gatherStart = now
-        } else if now >= gatherStart.addingClamped(options.gatherTime) {
-            files.pause(nanoseconds: free - now)
-            gatherStart = files.now()
+        if gatherStart != 0, now < free {
+            guard now >= gatherStart.addingClamped(options.gatherTime) else { return }
+            if lockedTime > (now - gatherStart) / 2 { files.pause(nanoseconds: free - now) }
         }
+        gatherStart = files.now()
+        lockedTime = 0
     }
 
     /// Begins a transaction under the lock that is kept; false if there is none.

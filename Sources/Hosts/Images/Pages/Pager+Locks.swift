@@ -46,11 +46,15 @@ extension Pager {
             throw error
         }
         isExclusive = true
+        lastLock = files.now()
     }
 
     /// Releases all locks.
     func releaseLocks() {
-        if isExclusive { lastRelease = files.now() }
+        if isExclusive {
+            lastRelease = files.now()
+            lockedTime = lockedTime.addingClamped(lastRelease &- lastLock)
+        }
         isExclusive = false
         if let descriptor { try? files.unlock(descriptor, .all) }
     }

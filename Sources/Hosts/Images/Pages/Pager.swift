@@ -49,6 +49,9 @@ final class Pager {
     var gatherStart: UInt64 = 0
     var lastCommit: UInt64 = 0
     var lastRelease: UInt64 = 0
+    /// When the exclusive lock was taken, and how long it was held since `gatherStart`.
+    var lastLock: UInt64 = 0
+    var lockedTime: UInt64 = 0
     /// Why nothing can be done any more.
     var failure: ImageError?
 

@@ -2,6 +2,7 @@ import Synchronization
 import WasmdDocuments
 import WasmdEventLoop
 import WasmdGuests
+import WasmdHTTPServer
 import WasmdWasmiot
 
 /// One run of a deployment: what it is at, what came of it, and events for those who follow it.
@@ -36,6 +37,8 @@ final class Execution: Sendable {
     let isScheduled: Bool
     /// Ends with an event `end`.
     let events = Feed<Event>(capacity: 1024, byteLimit: 4 << 20)
+    /// Their bytes, for streams.
+    let encodedEvents = SharedEvents(capacity: 64, byteLimit: 1 << 18)
     private let state = Mutex(State())
 
     /// Steps that are kept in the document: the last ones.

@@ -118,17 +118,23 @@ extension OrchestratorSurface {
 
     /// Sends the events of an execution, also those that were, until its end.
     private func events(_ exchange: Exchange, _ execution: Execution) async throws {
-        var subscription = execution.events.subscribe(recent: .max)
+        let source = FeedReader(execution.events.subscribe(recent: .max))
         let sink = try await begin(exchange)
-        while let batch = await subscription.next() {
+        var isOver = false
+        try await sink.follow(while: { !isOver }) { end in
+            try await source.next(until: end, on: exchange.loop)
+        } send: { batch in
             if batch.lost > 0 { try await sink.comment(Array("\(batch.lost) events lost".utf8)) }
-            for event in batch.elements {
-                try await sink.send(
-                    ServerSentEvent(
-                        type: Array(event.name.utf8), data: JSONWriter.write(event.data)))
-                if event.name == "end" { return try await exchange.response.end() }
-            }
+            isOver = batch.elements.contains { $0.name == "end" }
+            let numbered = batch.elements.enumerated()
+            try await sink.send(
+                encoded: try numbered.map { offset, event in
+                    try execution.encodedEvents.bytes(batch.first + UInt64(offset)) {
+                        ServerSentEvent(
+                            type: Array(event.name.utf8), data: JSONWriter.write(event.data))
+                    }
+                })
         }
-        throw LoopError.cancelled
+        if !isOver { throw LoopError.cancelled }
     }
 }

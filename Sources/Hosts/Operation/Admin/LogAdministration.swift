@@ -7,6 +7,9 @@ import WasmdHTTPServer
 /// `/admin/logs`: what guests write to standard error.
 struct LogAdministration: Sendable {
     private let house: Administration
+    private let shared = SharedEvents()
+    /// Lines that a stream takes at once: it holds them while its client does not read.
+    private static let batchLimit = 16
 
     init(_ house: Administration) { self.house = house }
 
@@ -31,7 +34,8 @@ struct LogAdministration: Sendable {
         _ request: RoutedRequest, _ recent: Int, _ filter: LineFilter
     ) async throws {
         let events = try await request.response.events()
-        let source = FeedReader(house.runs.log.subscribe(recent: recent))
+        let source = FeedReader(
+            house.runs.log.subscribe(recent: recent, batchLimit: Self.batchLimit))
         try await events.follow(while: { !house.readiness.has(.stopping) }) { end in
             try await source.next(until: end, on: request.loop)
         } send: { batch in
@@ -39,12 +43,23 @@ struct LogAdministration: Sendable {
                 let lost = JSONWriter.write(.object([.init("lost", .number(batch.lost))]))
                 try await events.send(ServerSentEvent(type: Array("lost".utf8), data: lost))
             }
-            try await events.send(
-                batch.elements.lazy.filter(filter.matches).map { line in
+            try await events.send(encoded: try encoded(batch, filter))
+        }
+    }
+
+    /// The events of those lines that a stream wants.
+    private func encoded(
+        _ batch: FeedSubscription<LogLine>.Batch, _ filter: LineFilter
+    ) throws -> [[UInt8]] {
+        var result: [[UInt8]] = []
+        for (offset, line) in batch.elements.enumerated() where filter.matches(line) {
+            result.append(
+                try shared.bytes(batch.first + UInt64(offset)) {
                     ServerSentEvent(
                         type: Array("line".utf8), data: JSONWriter.write(filter.document(line)))
                 })
         }
+        return result
     }
 }
 

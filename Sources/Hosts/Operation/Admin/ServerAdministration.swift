@@ -1,11 +1,13 @@
 import WasmSystem
 import WasmdDocuments
 import WasmdHTTP
+import WasmdHTTPServer
 import WasmdStorage
 
 /// `/admin/status`, `/admin/modules`, reload, drain and shutdown.
 struct ServerAdministration: Sendable {
     private let house: Administration
+    private let shared = SharedEvents(capacity: 4)
 
     init(_ house: Administration) { self.house = house }
 
@@ -15,9 +17,16 @@ struct ServerAdministration: Sendable {
         }
         let events = try await request.response.events()
         while !house.readiness.has(.stopping) {
+            await events.yield()
+            // Streams of the same tenth of a second get the same.
+            let time = SystemClock.monotonic.now / 100_000_000
             try await events.send(
-                ServerSentEvent(
-                    type: Array("status".utf8), data: JSONWriter.write(statusDocument)))
+                encoded: [
+                    try shared.bytes(time) {
+                        ServerSentEvent(
+                            type: Array("status".utf8), data: JSONWriter.write(statusDocument))
+                    }
+                ])
             // A server that stops does not wait for the next one.
             for _ in 0..<4 where !house.readiness.has(.stopping) {
                 try await request.loop.sleep(for: .milliseconds(250))

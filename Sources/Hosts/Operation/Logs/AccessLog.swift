@@ -74,7 +74,7 @@ public final class AccessLog: ServingObserver {
         if let tenant = requester.tenant { line.add("tenant", text: tenant.name) }
         line.add("request", text: requester.request.description)
         if let run = request.run { line.add("run", text: run.description) }
-        if let trace = requester.context { line.add("trace", text: trace.forRun.description) }
+        if let trace = requester.context { line.add("trace", text: trace.trace) }
         if let error = request.error {
             line.add("error", bytes: "\(error)".utf8.prefix(Self.longestPath))
         }

@@ -99,13 +99,13 @@ public final class SpanExporter: ServingObserver {
                 isError: request.status >= 500 || request.error != nil, attributes: attributes))
     }
 
-    /// For `GuestRuns.Options.observer`: a span for a run that belongs to a trace.
+    /// For `GuestRuns.Options.observer`: a span for a run that belongs to a recorded trace.
     @Sendable public func observe(_ record: RunRecord) {
-        guard let trace = record.trace else { return }
+        guard let trace = record.trace, let id = trace.own else { return }
         add(
             Span(
-                traceHigh: trace.high, traceLow: trace.low, id: .random(in: 1...UInt64.max),
-                parent: trace.span, name: "run", kind: 1, start: record.start,
+                traceHigh: trace.high, traceLow: trace.low, id: id, parent: trace.span, name: "run",
+                kind: 1, start: record.start,
                 end: record.start &+ record.duration, isError: record.outcome.kind != .succeeded,
                 attributes: [
                     .init("wasmd.run", .string(record.id.description)),

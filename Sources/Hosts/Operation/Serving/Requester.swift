@@ -61,6 +61,15 @@ public struct Requester: Sendable {
     /// What runs and requests to others belong to: the request's own span, or that of its sender.
     public var context: TraceParent? { span ?? trace }
 
+    /// What a run that the request asks for belongs to. It has a span of its own if the request has.
+    public var runTrace: RunTrace? {
+        context.map { context in
+            RunTrace(
+                high: context.traceHigh, low: context.traceLow, span: context.span,
+                own: span.map { _ in .random(in: 1...UInt64.max) })
+        }
+    }
+
     /// The client's address: what a trusted proxy says, or the peer's. Nil for unix sockets.
     public var address: IPAddress? { forwarding?.client ?? peer.flatMap(IPAddress.init) }
 
@@ -96,12 +105,17 @@ public struct TraceParent: Hashable, Sendable {
 
     /// The value of the field.
     public var text: String {
-        "00-\(RunTrace.digits(traceHigh))\(RunTrace.digits(traceLow))-\(RunTrace.digits(span))"
-            + (isSampled ? "-01" : "-00")
+        "00-\(trace)-\(RunTrace.digits(span))\(isSampled ? "-01" : "-00")"
     }
 
-    /// For the record of a run that the request asks for.
-    public var forRun: RunTrace { RunTrace(high: traceHigh, low: traceLow, span: span) }
+    /// What causes the requests that a guest sends: its run; nil if that has no span of its own.
+    public init?(of run: RunTrace?) {
+        guard let run, let own = run.own else { return nil }
+        self.init(traceHigh: run.high, traceLow: run.low, span: own, isSampled: true)
+    }
+
+    /// The number of the trace: 32 hexadecimal digits.
+    public var trace: String { RunTrace.digits(traceHigh) + RunTrace.digits(traceLow) }
 
     /// Reads `00-TRACE-SPAN-FLAGS`; nil for anything else. Later versions may append to it.
     public init?(_ value: ArraySlice<UInt8>) {

@@ -5,6 +5,8 @@ import WasmdDocuments
 import WasmdEventLoop
 import WasmdGuests
 import WasmdHTTP
+import WasmdHTTPClient
+import WasmdOperation
 import WasmdStorage
 import WasmdWasmiot
 
@@ -46,7 +48,11 @@ extension Supervisor {
         var entry = entry
         var output: RunOutput?
         do {
-            let made = try await execute(call, ticket, on: home)
+            // Requests of the guest are below its run; that of the next endpoint is not.
+            let trace = TraceParent(of: call.trace)?.text ?? HTTPClient.traceParent
+            let made = try await HTTPClient.$traceParent.withValue(trace) {
+                try await execute(call, ticket, on: home)
+            }
             output = made
             entry.outputs = made.files.map { file in
                 call.origin + "/module_results/" + Self.path(call.deployment.id) + "/"

@@ -45,16 +45,15 @@ extension SupervisorSurface {
                 "run",
                 .object([.init("request_id", .string(id)), .init("resultUrl", .string(url))]))
         }
-        func send(_ lines: [ModuleLine]) async throws {
-            for line in lines where !line.isEnd && line.run.utf8.elementsEqual(id.utf8) {
-                try await events.send("line", Self.lineDocument(line))
-            }
+        func send(_ batch: FeedSubscription<ModuleLine>.Batch) async throws {
+            try await events.send(
+                encoded: try encoded(batch) { !$0.isEnd && $0.run.utf8.elementsEqual(id.utf8) })
         }
         // What is there already comes before a wait; the stream ends after the entry.
         func isOver() async throws -> Bool {
             let entry = supervisor.history[id]
             // Lines of the run are there before its entry is.
-            while let batch = source.nextNow() { try await send(batch.elements) }
+            while let batch = source.nextNow() { try await send(batch) }
             guard let entry else {
                 return supervisor.pending[id] == nil && supervisor.history[id] == nil
             }
@@ -64,7 +63,7 @@ extension SupervisorSurface {
         var goesOn = try await !isOver()
         try await events.follow(while: { goesOn && !supervisor.isStopping }) { end in
             let batch = try await source.next(until: end, on: loop)
-            if let batch { try await send(batch.elements) }
+            if let batch { try await send(batch) }
             goesOn = try await !isOver()
             return batch
         } send: { _ in
@@ -82,15 +81,26 @@ extension SupervisorSurface {
                 try await events.send(
                     "lost", .object([.init("lines", .integer(Int64(clamping: batch.lost)))]))
             }
-            for line in batch.elements {
-                if line.isEnd {
-                    guard let entry = supervisor.history[line.run] else { continue }
-                    try await events.send("end", entry.document)
-                } else {
-                    try await events.send("line", Self.lineDocument(line))
-                }
-            }
+            try await events.send(encoded: try encoded(batch) { _ in true })
         }
+    }
+
+    /// The events of those lines that a stream wants. An end without an entry has none.
+    private func encoded(
+        _ batch: FeedSubscription<ModuleLine>.Batch, where isWanted: (ModuleLine) -> Bool
+    ) throws -> [[UInt8]] {
+        var result: [[UInt8]] = []
+        for (offset, line) in batch.elements.enumerated() where isWanted(line) {
+            let entry = line.isEnd ? supervisor.history[line.run] : nil
+            if line.isEnd, entry == nil { continue }
+            result.append(
+                try shared.bytes(batch.first + UInt64(offset)) {
+                    ServerSentEvent(
+                        type: Array((line.isEnd ? "end" : "line").utf8),
+                        data: JSONWriter.write(entry?.document ?? Self.lineDocument(line)))
+                })
+        }
+        return result
     }
 
     private static func lineDocument(_ line: ModuleLine) -> Document {

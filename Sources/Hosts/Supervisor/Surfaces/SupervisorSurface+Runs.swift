@@ -34,7 +34,7 @@ extension SupervisorSurface {
             origin: Self.origin(request),
             caller: "\(request.method.name) /\(id)/modules/\(name)/\(function)",
             account: requester.account.runs)
-        call.trace = requester.context?.forRun
+        call.trace = requester.runTrace
         (call.time, call.fuel) = try Self.limits(request)
         let (ticket, task) = supervisor.begin(call, on: request.loop)
         let url = call.origin + "/request-history/" + Supervisor.path(id: ticket.id)

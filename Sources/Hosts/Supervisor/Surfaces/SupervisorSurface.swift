@@ -13,6 +13,8 @@ import WasmdWasmiot
 public final class SupervisorSurface: Surface {
     public let name: StaticString = "supervisor"
     let supervisor: Supervisor
+    /// Events of the lines of runs.
+    let shared = SharedEvents()
 
     public init(_ supervisor: Supervisor) { self.supervisor = supervisor }
 
