@@ -12,8 +12,9 @@ struct TopicAdministration: Sendable {
     let isStopping: @Sendable () -> Bool
     private let shared = SharedEvents()
 
-    init(broker: Broker, isStopping: @escaping @Sendable () -> Bool) {
+    init(broker: Broker, bridges: [MQTTBridge], isStopping: @escaping @Sendable () -> Bool) {
         self.broker = broker
+        self.bridges = bridges
         self.isStopping = isStopping
     }
 
