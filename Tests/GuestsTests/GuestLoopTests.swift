@@ -153,6 +153,45 @@ extension GuestProgram.Outcome {
         #expect(time >= .milliseconds(20) && time < .milliseconds(1500))
     }
 
+    /// The call fills the whole of 32 MiB.
+    @Test func aLargeCallForRandomNumbersTakesTurnsWithOthers() throws {
+        let filling = try program(
+            """
+            (module
+              (import "wasi_snapshot_preview1" "random_get"
+                (func $random (param i32 i32) (result i32)))
+              (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+              (memory (export "memory") 512)
+              (func (export "_start") (local $at i32)
+                (if (call $random (i32.const 0) (i32.const 33554432)) (then (unreachable)))
+                ;; No piece of 64 bytes is all zeros.
+                (loop $l
+                  (if (i64.eqz (i64.or (i64.or (i64.load (local.get $at))
+                      (i64.load offset=8 (local.get $at)))
+                      (i64.or (i64.load offset=48 (local.get $at))
+                      (i64.load offset=56 (local.get $at)))))
+                    (then (unreachable)))
+                  (local.set $at (i32.add (local.get $at) (i32.const 4096)))
+                  (br_if $l (i32.lt_u (local.get $at) (i32.const 33554432))))
+                (call $exit (i32.const 5))))
+            """)
+        let (code, turns) = try onLoop { guests in
+            let loop = guests.loop
+            let run = loop.spawn { await filling.run(in: WASI(), on: guests).exitCode }
+            let others = loop.spawn {
+                var turns = 0
+                while (try? await loop.sleep(for: .microseconds(1))) != nil { turns += 1 }
+                return turns
+            }
+            let code = await run.value
+            others.cancel()
+            return (code, await others.value)
+        }
+        #expect(code == 5)
+        // 128 turns of 256 KiB.
+        #expect(turns > 60)
+    }
+
     @Test func guestsThatComputeTakeTurnsWithOthers() throws {
         let endless = try program(command(endless))
         let short = try program(command("(call $exit (i32.const 7))"))

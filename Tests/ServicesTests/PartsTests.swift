@@ -1,4 +1,5 @@
 import Testing
+import WasmdEventLoop
 import WasmdHTTP
 
 @testable import WasmdServices
@@ -163,5 +164,20 @@ import WasmdHTTP
         now += 60_000_000_000
         #expect(allowance.take(Int.max, at: now) == nil)
         #expect(allowance.take(1, at: now) != nil)
+    }
+
+    // MARK: Failures of requests
+
+    @Test func failuresAreToldOnceAndNotTooManyAtOnce() {
+        var messages = FailureMessages()
+        let start = LoopInstant.now
+        let told = { (text: String, seconds: Int) in
+            messages.take(text, at: start + .seconds(seconds))
+        }
+        let first = (0..<20).map { told("\($0)", 0) }
+        #expect(first.count { $0 } == 8)
+        // The same, another, and one that is told again after a minute.
+        let later = [told("0", 30), told("20", 30), told("1", 61), told("20", 89), told("20", 91)]
+        #expect(later == [false, true, true, false, true])
     }
 }

@@ -164,9 +164,9 @@ extension FunctionTable {
         ) { (guest, caller, id, _, time) throws(Errno) in
             try guest.clock_time_get(try caller.bytes, id, time)
         }
-        define("random_get", .memory("buf"), .size("buf_len")) {
-            (guest, caller, buffer, size) throws(Errno) in
-            try guest.random_get(try caller.bytes, buffer, size, caller.stopSignal)
+        defineWaiting("random_get", .memory("buf"), .size("buf_len")) {
+            guest, caller, buffer, size in
+            try guest.random_get(try caller.bytes, buffer, size, caller)
         }
         defineWaiting(
             "poll_oneoff", .subscriptions("in"), .events("out"), .count("nsubscriptions"),

@@ -55,6 +55,28 @@ extension WASIGuest {
         } while !rest.isEmpty && !stop.isRaised
     }
 
+    /// The same for a guest that can be suspended: others of its loop run in between.
+    ///
+    /// - Throws: `Errno` for the guest; `Suspension` before each further turn.
+    func random_get(
+        _ memory: GuestMemory, _ buffer: UInt32, _ byteCount: UInt32, _ caller: borrowing Caller
+    ) throws {
+        let count = Self.turnByteCount
+        guard caller.canSuspend, byteCount > count else {
+            return try random_get(memory, buffer, byteCount, caller.stopSignal)
+        }
+        // Checked as a whole, before anything is written.
+        _ = try memory.buffer(buffer, byteCount: byteCount)
+        try random_get(memory, buffer, count, caller.stopSignal)
+        var turn = Wait()
+        turn.end = .now
+        throw waiting(turn) { [self] memory, caller in
+            try random_get(memory, buffer &+ count, byteCount &- count, caller)
+        }
+    }
+
     /// Bytes that are made at once: some tenths of a millisecond.
     private static let pieceByteCount = 1 << 16
+    /// Bytes of one turn: about a millisecond.
+    private static let turnByteCount: UInt32 = 1 << 18
 }

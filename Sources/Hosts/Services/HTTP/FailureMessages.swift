@@ -1,18 +1,27 @@
 import WasmdEventLoop
 
-/// Decides which failures are told: a guest that repeats a request for ever must not fill a log.
+/// Decides which failures are told: a guest that repeats requests for ever must not fill a log.
 struct FailureMessages: Sendable {
-    private var last: (text: String, time: LoopInstant)?
+    /// The last ones that were told, the oldest first.
+    private var told: [(text: String, time: LoopInstant)] = []
 
-    private static let pause = Duration.seconds(1)
+    /// How many are told in `period`.
+    private static let limit = 8
+    private static let period = Duration.seconds(8)
     private static let samePause = Duration.seconds(60)
 
-    /// Whether a message is told now: at most one a second, and the same one at most once a minute.
+    /// Whether a message is told now: at most eight in eight seconds, and one that is among the last
+    /// eight at most once a minute.
     mutating func take(_ text: String, at time: LoopInstant) -> Bool {
-        if let last, time.since(last.time) < (last.text == text ? Self.samePause : Self.pause) {
+        if let same = told.last(where: { $0.text == text }), time.since(same.time) < Self.samePause
+        {
             return false
         }
-        last = (text, time)
+        if told.count == Self.limit {
+            guard time.since(told[0].time) >= Self.period else { return false }
+            told.removeFirst()
+        }
+        told.append((text, time))
         return true
     }
 }
