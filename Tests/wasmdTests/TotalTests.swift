@@ -74,7 +74,9 @@ import Testing
             result.error.contains(
                 "trap: memory of the program exhausted (allow more with --max-memory SIZE)"))
         #expect(peak < Self.bound)
-        #expect(peak > 24 << 10, "it could take what it was allowed")
+        // What it was allowed, and could take: a part of it is not touched when the trap comes, which
+        // depends on the order of the threads (24 to 52 MiB on an idle machine).
+        #expect(peak > 12 << 10)
     }
 
     private static let everything = """
