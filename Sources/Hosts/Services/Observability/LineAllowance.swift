@@ -15,6 +15,11 @@ struct LineAllowance: Sendable {
     private var left = Self.burst
     private var last: UInt64 = 0
 
+    /// Takes what is written, a line or several, at least one.
+    mutating func take(_ bytes: [UInt8], at now: UInt64) -> Duration? {
+        take(bytes.count, lines: max(bytes.count { $0 == 0x0a }, 1), at: now)
+    }
+
     /// Takes bytes from the allowance.
     ///
     /// - Parameters:

@@ -12,9 +12,8 @@ public final class SharedOutput: Sendable {
 
     public func write(_ bytes: [UInt8]) {
         let now = SystemClock.monotonic.now
-        let lines = bytes.count { $0 == 0x0a }
         let lost = state.withLock { state -> UInt64? in
-            guard state.allowance.take(bytes.count, lines: max(lines, 1), at: now) == nil else {
+            guard state.allowance.take(bytes, at: now) == nil else {
                 state.lost &+= 1
                 return nil
             }

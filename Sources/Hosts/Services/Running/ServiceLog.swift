@@ -57,9 +57,7 @@ public final class ServiceLog: Sendable {
     public func write(_ bytes: [UInt8]) {
         let found = state.withLock { state -> [[UInt8]] in
             // What comes too fast is lost; the module cannot wait here.
-            let now = SystemClock.monotonic.now
-            let lines = max(bytes.count { $0 == 0x0a }, 1)
-            guard state.allowance.take(bytes.count, lines: lines, at: now) == nil else {
+            guard state.allowance.take(bytes, at: SystemClock.monotonic.now) == nil else {
                 state.lost &+= 1
                 return []
             }
