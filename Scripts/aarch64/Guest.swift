@@ -161,7 +161,7 @@ final class Guest {
                     headerIndex: UInt16(clamping: shape.headerIndex),
                     parameterSlots: UInt16(clamping: shape.parameterSlots),
                     resultSlots: UInt16(clamping: shape.resultSlots),
-                    functionIndex: UInt32(truncatingIfNeeded: index), host: nil))
+                    functionIndex: UInt32(truncatingIfNeeded: index)))
             if index < imported {
                 set(ContextLayout.importedFunction(index), Stage.number(records + index))
             }

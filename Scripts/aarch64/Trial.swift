@@ -214,8 +214,7 @@ struct Trial {
         for (index, type) in ([7, 7, 7, 9, 8] as [UInt32]).enumerated() {
             Stage.functions[index] = FunctionRecord(
                 code: Stage.code + Landing.callee, context: owners[index], typeID: type,
-                headerIndex: 2, parameterSlots: 2, resultSlots: 1, functionIndex: UInt32(index),
-                host: nil)
+                headerIndex: 2, parameterSlots: 2, resultSlots: 1, functionIndex: UInt32(index))
         }
     }
 
