@@ -85,4 +85,13 @@ import WasmWASI
         #expect(
             !HarmlessText.text([0xc0, 0x9b, 0xe0, 0x80, 0x9b]).unicodeScalars.contains("\u{1b}"))
     }
+
+    @Test func linesStayLines() {
+        func lines(_ string: String) -> String {
+            String(decoding: HarmlessText.lines(string.utf8), as: UTF8.self)
+        }
+        #expect(lines("") == "")
+        #expect(lines("a\n\tb\n") == "a\n\tb\n")
+        #expect(lines("\na\r\n\u{1b}c\n\nü") == "\na\\x0d\n\\x1bc\n\nü")
+    }
 }

@@ -219,9 +219,6 @@ struct TransportFiles: Sendable {
     /// What guests print goes to standard error, which holds no loop up.
     private static let log = WASI.Output.closure { bytes in
         // Lines stay lines; everything else that a terminal would obey becomes text.
-        let lines = unsafe [UInt8](bytes).split(
-            separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
-        let text = lines.map { HarmlessText.text($0) }.joined(separator: "\n")
-        ServeMessages.output.write(Array(text.utf8))
+        unsafe ServeMessages.output.write(HarmlessText.lines(bytes))
     }
 }

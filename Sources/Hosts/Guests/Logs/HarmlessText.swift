@@ -9,7 +9,11 @@
 /// | malformed UTF-8 | U+FFFD |
 /// | a backslash | itself: the result is to be read, not to be parsed |
 public enum HarmlessText {
-    public static func text(_ bytes: some Sequence<UInt8>) -> String {
+    public static func text(_ bytes: some Collection<UInt8>) -> String {
+        // Nearly all lines are of printable ASCII: they are copied at once.
+        if bytes.allSatisfy(isPlain) {
+            return String(decoding: bytes, as: Unicode.ASCII.self)
+        }
         var result = ""
         var decoder = Unicode.UTF8.ForwardParser()
         var iterator = bytes.makeIterator()
@@ -29,6 +33,15 @@ public enum HarmlessText {
         guard text.utf8.count > byteCount else { return Self.text(text.utf8) }
         return Self.text(text.utf8.prefix(max(byteCount, 0))) + "..."
     }
+
+    /// The same for bytes of which line feeds stay.
+    public static func lines(_ bytes: some Collection<UInt8>) -> [UInt8] {
+        if bytes.allSatisfy({ isPlain($0) || $0 == UInt8(ascii: "\n") }) { return Array(bytes) }
+        let lines = bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+        return Array(lines.map { text($0) }.joined(separator: "\n").utf8)
+    }
+
+    private static func isPlain(_ byte: UInt8) -> Bool { 0x20...0x7e ~= byte || byte == 0x09 }
 
     private static func append(_ scalar: Unicode.Scalar, to result: inout String) {
         switch scalar.value {
