@@ -19,7 +19,7 @@ public func runScripts(
     finished: @escaping @Sendable (ScriptResult) -> Void
 ) {
     let work = SuiteWork(files, options, finished)
-    runOnThreads(min(max(jobs, 1), max(files.count, 1))) { work.run() }
+    runOnThreads(min(max(jobs, 1), max(files.count, 1)), named: "wasmd-script") { work.run() }
 }
 
 /// Threads take the next file until none is left.

@@ -62,7 +62,7 @@ extension ScriptSession {
         }
         let (options, engine, source, depth) = (options, engine, source, depth)
         let result = ThreadResult()
-        let started = SystemThread.start { [shared] in
+        let started = SystemThread.start(SystemThread.Options("wasmd-script")) { [shared] in
             let session = ScriptSession(options, engine, source: source, depth: depth + 1)
             for instance in shared { session.bind(instance) }
             let report = session.run(thread.reader())

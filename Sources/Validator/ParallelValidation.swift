@@ -14,7 +14,7 @@ func validateBodies(
     let runs = Runs(module.bodies, allowed: threads)
     let work = BodyWork(module, tables, registry, runs, cancellation)
     if runs.threads > 1 {
-        runOnThreads(runs.threads) { work.run() }
+        runOnThreads(runs.threads, named: "wasmd-validate") { work.run() }
     } else {
         work.run()
     }

@@ -1,3 +1,4 @@
+import Synchronization
 import Testing
 
 @testable import WasmSystem
@@ -253,5 +254,29 @@ private final class Folder {
 
     func open(_ name: String, _ flags: FileFlags) throws(SystemError) -> Int32 {
         try Kernel.open(path(name), flags)
+    }
+}
+
+@Suite struct ThreadNameTests {
+    /// The kernel's name of the thread that calls.
+    private static var ownName: String? {
+        guard
+            let file = try? FileDescriptor(owning: Kernel.open("/proc/thread-self/comm", .readOnly))
+        else {
+            return nil
+        }
+        var bytes = [UInt8](repeating: 0, count: 64)
+        let count = try? bytes.withUnsafeMutableBytes { try Kernel.read(file.number, $0) }
+        return String(decoding: bytes.prefix(count ?? 0), as: UTF8.self)
+    }
+
+    @Test func threadsHaveNames() throws {
+        let name = Mutex<String?>(nil)
+        let thread = try #require(
+            SystemThread.start(SystemThread.Options("wasmd-fifteen-c")) {
+                name.withLock { $0 = Self.ownName }
+            })
+        thread.join()
+        #expect(name.withLock { $0 } == "wasmd-fifteen-c\n")
     }
 }

@@ -53,7 +53,8 @@ public final class LogOutput: Sendable {
             return !state.isStarted
         }
         guard isFirst else { return }
-        let options = SystemThread.Options(takesSignals: false, stackByteCount: 256 << 10)
+        let options = SystemThread.Options(
+            "wasmd-log", takesSignals: false, stackByteCount: 256 << 10)
         if !SystemThread.startDetached(options, { self.run() }) {
             state.withLock { $0.isStarted = false }
         }

@@ -101,7 +101,9 @@ final class DeadlineAlarm: Sendable {
 
     private func startThread() -> Bool {
         // Other threads of the program handle signals.
-        SystemThread.startDetached(SystemThread.Options(takesSignals: false)) { self.run() }
+        SystemThread.startDetached(SystemThread.Options("wasmd-deadline", takesSignals: false)) {
+            self.run()
+        }
     }
 
     private func run() {

@@ -22,7 +22,7 @@ final class WaitThread: Sendable {
         guard let loop = WaitLoop() else { return nil }
         self.loop = loop
         // Signals are for the threads of the program.
-        let options = SystemThread.Options(takesSignals: false)
+        let options = SystemThread.Options("wasmd-wait", takesSignals: false)
         guard SystemThread.startDetached(options, { self.run() }) else { return nil }
     }
 

@@ -25,7 +25,9 @@
                 unsafe job.runSynchronously(on: self.asUnownedTaskExecutor())
             }
             // The system may have too many threads for the moment; a job must not be lost.
-            while !SystemThread.startDetached(SystemThread.Options(), body) { usleep(1000) }
+            while !SystemThread.startDetached(SystemThread.Options("wasmd-task"), body) {
+                usleep(1000)
+            }
         }
     }
 

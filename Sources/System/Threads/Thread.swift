@@ -9,12 +9,17 @@ public struct SystemThread: Sendable {
 
     /// How a thread is made.
     public struct Options: Sendable {
+        /// What `top -H`, debuggers and `/proc` show; of at most 15 bytes.
+        public var name: StaticString
         /// Whether signals of the process may run their handlers on it.
         public var takesSignals = true
         /// Bytes of its native stack; nil for the system's default.
         public var stackByteCount: Int?
 
-        public init(takesSignals: Bool = true, stackByteCount: Int? = nil) {
+        public init(
+            _ name: StaticString = "wasmd", takesSignals: Bool = true, stackByteCount: Int? = nil
+        ) {
+            self.name = name
             self.takesSignals = takesSignals
             self.stackByteCount = stackByteCount
         }
@@ -43,8 +48,19 @@ public struct SystemThread: Sendable {
     public func join() { pthread_join(thread, nil) }
 
     private final class Body: Sendable {
-        let run: @Sendable () -> Void
-        init(_ run: @escaping @Sendable () -> Void) { self.run = run }
+        private let name: StaticString
+        private let body: @Sendable () -> Void
+
+        init(_ name: StaticString, _ body: @escaping @Sendable () -> Void) {
+            self.name = name
+            self.body = body
+        }
+
+        func run() {
+            // PR_SET_NAME of prctl(2), for the calling thread.
+            _ = unsafe symbol_syscall(SYS_prctl, 15, Int(bitPattern: name.utf8Start), 0, 0, 0, 0)
+            body()
+        }
     }
 
     private static func make(
@@ -66,7 +82,7 @@ public struct SystemThread: Sendable {
                 &attributes, Int32(truncatingIfNeeded: PTHREAD_CREATE_DETACHED))
         }
         if let size = options.stackByteCount { unsafe pthread_attr_setstacksize(&attributes, size) }
-        let box = unsafe Unmanaged.passRetained(Body(body))
+        let box = unsafe Unmanaged.passRetained(Body(options.name, body))
         var thread = pthread_t()
         let status = unsafe pthread_create(
             &thread, &attributes,
@@ -91,10 +107,12 @@ private let processorCount = max(1, Int(sysconf(Int32(truncatingIfNeeded: _SC_NP
 
 /// Runs `body` on this thread and on `count` - 1 others; returns when all have returned. There are
 /// fewer threads if the system refuses some.
-public func runOnThreads(_ count: Int, _ body: @escaping @Sendable () -> Void) {
+public func runOnThreads(
+    _ count: Int, named name: StaticString = "wasmd-worker", _ body: @escaping @Sendable () -> Void
+) {
     var threads: [SystemThread] = []
     for _ in 1..<max(count, 1) {
-        guard let thread = SystemThread.start(SystemThread.Options(), body) else { break }
+        guard let thread = SystemThread.start(SystemThread.Options(name), body) else { break }
         threads.append(thread)
     }
     body()

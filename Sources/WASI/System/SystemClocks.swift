@@ -65,7 +65,7 @@ extension System {
 
     /// Runs `body` on a new thread that is not joined; false if the host refuses.
     static func startThread(_ body: @escaping @Sendable () -> Void) -> Bool {
-        SystemThread.startDetached(SystemThread.Options(), body)
+        SystemThread.startDetached(SystemThread.Options("wasmd-guest"), body)
     }
 
     /// Keeps the thread that calls until the process ends.

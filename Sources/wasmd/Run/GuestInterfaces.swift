@@ -65,7 +65,7 @@ private final class BackgroundLoop: Sendable {
         try isStarted.withLock { isStarted in
             guard !isStarted else { return }
             let group = group
-            let options = SystemThread.Options(takesSignals: false)
+            let options = SystemThread.Options("wasmd-fetch", takesSignals: false)
             guard
                 SystemThread.startDetached(
                     options,

@@ -130,7 +130,8 @@ final class Watchdog: Sendable {
     }
 
     /// Takes no signals, and little memory.
-    private static let thread = SystemThread.Options(takesSignals: false, stackByteCount: 1 << 20)
+    private static let thread = SystemThread.Options(
+        "wasmd-timeout", takesSignals: false, stackByteCount: 1 << 20)
 }
 
 extension UInt64 {

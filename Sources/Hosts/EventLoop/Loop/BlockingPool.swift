@@ -28,11 +28,16 @@ public final class BlockingPool: Sendable {
         var running = 0
     }
 
+    private let threadOptions: SystemThread.Options
     private let state = Mutex(State())
     /// Counts calls that were added, for threads that wait.
     private let turn = WordCell()
 
-    public init(threadLimit: Int = 4, queueLimit: Int = 1024) {
+    /// - Parameter name: of its threads, of at most 15 bytes.
+    public init(
+        named name: StaticString = "wasmd-blocking", threadLimit: Int = 4, queueLimit: Int = 1024
+    ) {
+        threadOptions = SystemThread.Options(name, takesSignals: false)
         self.threadLimit = max(threadLimit, 1)
         self.queueLimit = max(queueLimit, 1)
     }
@@ -63,8 +68,7 @@ public final class BlockingPool: Sendable {
         }
         guard let number else { return nil }
         if startsThread {
-            let options = SystemThread.Options(takesSignals: false)
-            if !SystemThread.startDetached(options, { [self] in work() }) { threadFailed() }
+            if !SystemThread.startDetached(threadOptions, { [self] in work() }) { threadFailed() }
         }
         turn.advance()
         return number

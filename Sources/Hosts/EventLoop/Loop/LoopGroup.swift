@@ -44,7 +44,7 @@ public final class LoopGroup: Sendable {
         let result = Outcome<Success>()
         var threads: [SystemThread] = []
         for loop in loops.dropFirst() {
-            let options = SystemThread.Options(takesSignals: false)
+            let options = SystemThread.Options("wasmd-loop", takesSignals: false)
             guard let thread = SystemThread.start(options, { loop.runUntilFinished() }) else {
                 tasks.endAll()
                 for thread in threads { thread.join() }

@@ -72,9 +72,9 @@ public final class ModuleCache: Sendable {
     public let engine: Engine
     public let options: Options
     /// Compiles modules: one that takes long keeps no other call from the disk.
-    private let compilers = BlockingPool(threadLimit: 3)
+    private let compilers = BlockingPool(named: "wasmd-compile", threadLimit: 3)
     /// Starts guests once: one that loops while it starts keeps no module from being compiled.
-    private let starters = BlockingPool(threadLimit: 3)
+    private let starters = BlockingPool(named: "wasmd-start", threadLimit: 3)
     private let state = Mutex(State())
 
     public init(engine: Engine = Engine(), _ options: Options = Options()) {

@@ -7,7 +7,8 @@ extension Image {
     func scheduleSettling() {
         guard pager.logWriter != nil, options.hasSettler, !isSettling else { return }
         isSettling = true
-        let options = SystemThread.Options(takesSignals: false, stackByteCount: 256 << 10)
+        let options = SystemThread.Options(
+            "wasmd-image", takesSignals: false, stackByteCount: 256 << 10)
         let isStarted = SystemThread.startDetached(options) { [weak self] in
             repeat {
                 SystemClock.sleep(until: SystemClock.monotonic.now &+ Pager.idleTime)

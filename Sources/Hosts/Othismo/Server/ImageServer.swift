@@ -20,7 +20,7 @@ public final class ImageServer: Sendable {
     public let image: Image
     public let options: Options
     private let exchange: Mutex<Exchange>
-    private let pool = BlockingPool(threadLimit: 1)
+    private let pool = BlockingPool(named: "wasmd-image", threadLimit: 1)
     private let state: Mutex<State>
     let sockets = SocketTable()
     /// What arrived at the console for none of the clients.

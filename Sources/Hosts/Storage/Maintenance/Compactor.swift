@@ -83,7 +83,9 @@ final class Compactor: Sendable {
             return !isRunning
         }
         guard starts else { return }
-        let started = SystemThread.startDetached(SystemThread.Options(takesSignals: false)) {
+        let started = SystemThread.startDetached(
+            SystemThread.Options("wasmd-compactor", takesSignals: false)
+        ) {
             body()
             self.running.withLock { $0 = false }
         }

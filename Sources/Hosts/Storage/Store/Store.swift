@@ -126,7 +126,9 @@ public final class Store: Sendable {
         if compacts {
             core.fullHandler.withLock { $0 = { [weak compactor] in compactor?.startForRoom() } }
         }
-        let started = SystemThread.startDetached(SystemThread.Options(takesSignals: false)) {
+        let started = SystemThread.startDetached(
+            SystemThread.Options("wasmd-store", takesSignals: false)
+        ) {
             // The committer, and with it its files, is gone before `close` returns.
             Self.run(waiting.withLock { $0.take() })
             finished.set(.success(0))
