@@ -83,6 +83,35 @@ import WasmdHTTPServer
         #expect(answers.allSatisfy { $0.utf8.count == answers[0].utf8.count })
     }
 
+    /// The kernel keeps little of a stream of events: a client that reads late has not to read
+    /// megabytes before it is told what it lost, and its reading is noticed early.
+    @Test func theKernelKeepsFewEventsOfAClientThatDoesNotRead() throws {
+        var options = HTTPServerOptions()
+        options.transferTimeout = .milliseconds(100)
+        let event = ServerSentEvent(data: [UInt8](repeating: 0x78, count: 4000))
+        let counts = Mutex<[UInt64]>([])
+        let text = try withServer(
+            options,
+            handler: { request, response in
+                let events = try await response.events()
+                do {
+                    while response.byteCount < 64 << 20 { try await events.send(event) }
+                } catch {
+                    counts.withLock { $0.append(response.byteCount) }
+                    throw error
+                }
+            }
+        ) { loop, _, address in
+            let stream = try await ByteStream.connect(to: address, on: loop)
+            try await stream.write(Array(Self.request.utf8))
+            while counts.withLock({ $0.isEmpty }) { try await loop.sleep(for: .milliseconds(5)) }
+            return try await readAll(stream)
+        }
+        // What the client's side keeps is the most of it; without a limit there were megabytes.
+        #expect(counts.withLock { $0 }.allSatisfy { $0 > 4000 && $0 < 1 << 20 })
+        #expect(text.hasPrefix("HTTP/1.1 200 OK\r\n"))
+    }
+
     /// A client that never reads is cut off, also if only small responses wait for it.
     @Test func aClientThatNeverReadsSmallResponsesIsCutOff() throws {
         var options = HTTPServerOptions()

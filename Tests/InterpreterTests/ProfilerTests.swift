@@ -166,6 +166,14 @@ import WasmText
         #expect(text.contains(">a &amp; b: "))
         #expect(text.contains("<title>main, "))
         #expect(text.contains(">spin</text>"))
+        // Each hue of a box has a rule for a dark ground.
+        let hues = Set(
+            text.split(separator: " ").filter { $0.hasPrefix("class=\"h") }
+                .map { $0.dropFirst(7).dropLast() })
+        #expect(!hues.isEmpty)
+        for hue in hues {
+            #expect(text.split(separator: "\n").contains { $0.hasPrefix(".\(hue) { fill: hsl(") })
+        }
         let opened = text.split(separator: "<").count { $0.hasPrefix("g>") || $0.hasPrefix("g ") }
         #expect(opened == text.split(separator: "<").count { $0.hasPrefix("/g>") })
     }
@@ -186,7 +194,8 @@ import WasmText
     @Test func aProfilerThatSawNothing() {
         let profile = Profiler().profile()
         #expect(profile.samples.isEmpty && profile.frames.isEmpty && profile.stacks.isEmpty)
-        #expect(profile.flameGraph(title: "none").hasSuffix("</svg>\n"))
+        let graph = profile.flameGraph(title: "none")
+        #expect(graph.hasSuffix("</svg>\n") && graph.contains("none: 0.00 ms: nothing ran<"))
         #expect(profile.firefoxProfile(product: "", moduleFile: "").hasPrefix("{"))
     }
 }

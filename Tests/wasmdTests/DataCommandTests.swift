@@ -53,6 +53,13 @@ import WasmdStorage
         let again = try wasmd("data", "restore", backup, path)
         #expect(again.status == 1)
         #expect(again.error.contains("there is something already") && again.error.contains(path))
+        #expect(again.error.contains("move the folder away, and restore again"))
+        // What is copied, in the bytes that it takes: once more the same.
+        let copied = try wasmd("data", "backup", backup, folder.path + "/far/away")
+        #expect(copied.status == 0)
+        let log = try run("/bin/sh", ["-c", "cat '\(folder.path)/far/away/log/'* | wc -c"])
+        let bytes = 3 + (Int(log.output.filter(\.isNumber)) ?? 0)
+        #expect(copied.output.contains("20 records, 1 blob, \(grouped(bytes)) bytes\n"))
     }
 
     @Test func compacts() throws {
@@ -112,6 +119,14 @@ import WasmdStorage
         #expect(throws: UsageError.missingOperand("ACTION", .data)) { try refused() }
         #expect(throws: UsageError.missingOperand("FOLDER", .data)) { try refused("verify") }
         #expect(throws: UsageError.missingOperand("TARGET", .data)) { try refused("backup", "a") }
+        #expect(throws: UsageError.missingOperand("FOLDER", .data)) { try refused("restore", "a") }
+        #expect(throws: UsageError.unexpectedOperand("c", .data)) {
+            try refused("restore", "a", "b", "c")
+        }
+        #expect(
+            throws: UsageError.invalidValue(
+                "", of: "FOLDER", expected: "the name of a folder", .data)
+        ) { try refused("restore", "a", "") }
         #expect(throws: UsageError.unexpectedOperand("b", .data)) {
             try refused("verify", "a", "b")
         }

@@ -121,6 +121,17 @@ import WasmdDocuments
         let running = try #require(active?["id"]?.stringValue)
         #expect(active?["function"] == "spin")
         #expect(active?["trace"] == "0000000000000000000000000000000a")
+        // What it uses of the limits of a run is beside them.
+        let settings = try JSONReader.read(Array(try get(server, "/admin/settings").body.utf8))
+        func limit(_ name: String) -> Document? {
+            settings["limits"]?.arrayValue?.first { $0["name"]?.stringValue == name }
+        }
+        #expect(limit("limits.memory")?["each"] == "run")
+        #expect(limit("limits.memory")?["unit"] == "bytes")
+        #expect((limit("limits.memory")?["used"]?.integerValue ?? 0) > 0)
+        #expect(limit("limits.run_time")?["number"]?.doubleValue == 60)
+        #expect(limit("limits.run_time")?["used"]?.integerValue != nil)
+        #expect(limit("limits.runs")?["used"]?.integerValue == 1)
         // A run that began before is profiled, from within its loop.
         let file = folder.path + "/profile.svg"
         let profile = try json(folder, "profile", id, "--seconds", "1", "-o", file)
@@ -176,7 +187,8 @@ import WasmdDocuments
                     .utf8))
         let largeFile = try folder.write("large.wasm", large)
         let blob = String(try ctl(folder, ["put", largeFile]).output.dropLast())
-        let target = folder.path + "/backup"
+        // The folder on the way is made.
+        let target = folder.path + "/backups/monday"
         let copy = try json(folder, "backup", target)
         #expect(copy["sound"] == .boolean(true) && copy["blobs"] == .integer(1))
         #expect(try run(Wasmd.path, ["data", "verify", target]).status == 0)
@@ -195,14 +207,18 @@ import WasmdDocuments
         #expect(try json(folder, "list")["items"]?.arrayValue?.count == 1)
         server.signal(SIGTERM)
         #expect(server.end() == 0)
-        // The backup serves what was there.
-        let second = try ServerProcess(
-            ["--data", target], folder: folder, ready: "data in ")
-        let result = try run(
-            Wasmd.path, ["ctl", "--server", target, "run", id, "20", "22"])
+        // Back again: the folder is moved away, and the restored one serves what was there.
+        let data = folder.path + "/data"
+        let refused = try run(Wasmd.path, ["data", "restore", target, data])
+        #expect(refused.status == 1 && refused.error.contains("move the folder away"))
+        #expect(try run("/bin/mv", [data, folder.path + "/old"]).status == 0)
+        let restored = try run(Wasmd.path, ["data", "restore", target, data])
+        #expect(restored.status == 0 && restored.output.contains("start the server"))
+        let second = try ServerProcess(["--data", data], folder: folder, ready: "data in ")
+        let result = try run(Wasmd.path, ["ctl", "--server", data, "run", id, "20", "22"])
         #expect(result.output == "42\n", "\(result.error)")
         let module = folder.path + "/again.wasm"
-        let got = try run(Wasmd.path, ["ctl", "--server", target, "get", blob, "-o", module])
+        let got = try run(Wasmd.path, ["ctl", "--server", data, "get", blob, "-o", module])
         #expect(got.status == 0)
         #expect(try run("/bin/cat", [module]).outputBytes == large)
         second.signal(SIGTERM)

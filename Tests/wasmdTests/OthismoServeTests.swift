@@ -290,6 +290,10 @@ import Testing
 
                 """)
         #expect(result.error.contains("nonsense: this is no verb"))
+        #expect(
+            result.error.hasPrefix("wasmd: sandbox: ")
+                || result.error.hasPrefix("wasmd: this kernel")
+        )
         #expect(result.status == 1)
     }
 

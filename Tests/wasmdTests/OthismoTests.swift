@@ -95,6 +95,19 @@ import Testing
         let later = try othismo("run", "--timeout", "200ms")
         #expect(later.status == 1)
         #expect(later.error.contains("1 message still in flight"))
+        // What runs for long says what the kernel enforces; what is over at once only if asked.
+        #expect(Self.tellsTheSandbox(later) && !Self.tellsTheSandbox(sent))
+        _ = try othismo("instantiate-instance", "counter3", "second")
+        #expect(!Self.tellsTheSandbox(try othismo("send-message", "second", "counter.get")))
+        #expect(
+            Self.tellsTheSandbox(try othismo("send-message", "--sandbox", "second", "counter.get")))
+        #expect(!Self.tellsTheSandbox(try othismo("run", "--no-sandbox", "--timeout", "1ms")))
+    }
+
+    /// In one line, before anything else; a kernel without Landlock enforces a part.
+    private static func tellsTheSandbox(_ result: ProcessResult) -> Bool {
+        ["wasmd: sandbox: ", "wasmd: this kernel restricts the process only in part: "]
+            .contains { result.error.hasPrefix($0) }
     }
 
     // MARK: Saved modules

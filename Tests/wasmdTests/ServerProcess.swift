@@ -82,6 +82,8 @@ final class ServerProcess {
         return false
     }
 
+    var identifier: pid_t { process }
+
     /// Sends a signal.
     func signal(_ number: Int32) { kill(process, number) }
 

@@ -313,6 +313,10 @@ import Testing
             print('Initialising module with telemetry interval' in control('logs', 'telemetry'))
             print(control('restart', 'telemetry'), end='')
             wait(lambda: 'telemetry  ready  2 starts' in control('list'), 'the restart')
+            import json, urllib.request
+            with urllib.request.urlopen(f'http://127.0.0.1:{web}/admin/settings') as answer:
+                used = {one['name']: one.get('used') for one in json.load(answer)['limits']}
+            print(used['service'], used['service.telemetry.memory'] > 0, used['service.probe.memory'])
             follower = subprocess.Popen([wasmd, 'services', 'logs', 'telemetry', '--follow',
                 '--server', f'http://127.0.0.1:{web}'], stdout=open(folder + '/lines', 'w'))
             wait(lambda: text('lines').count('Initialising module') >= 2, 'the lines so far')
@@ -329,6 +333,7 @@ import Testing
                 True
                 True
                 restarting telemetry
+                1 True 0
                 True None
                 status 0
 

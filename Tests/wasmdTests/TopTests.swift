@@ -1,4 +1,5 @@
 import Testing
+import WasmText
 import WasmdDocuments
 
 @testable import wasmd
@@ -79,11 +80,13 @@ import WasmdDocuments
         let loads = narrow.filter { $0.hasSuffix("█") }
         #expect(loads.count == 1 && loads[0].count == 20)
         #expect(narrow.prefix(2) == ["ready   up 71.0 s", "process 7"])
-        #expect(page.absence("gone", columns: 10).contains("no answer;"))
-        #expect(!page.absence("gone", columns: 10).contains("asking"))
+        #expect(page.absence("gone", columns: 10).contains("no answer:"))
+        #expect(!page.absence("gone", columns: 10).contains("gone"))
+        #expect(page.absence("gone", columns: 40).contains("no answer: gone; it is asked"))
         #expect(lines.contains { $0.contains("2.5 s") && $0.contains("64.0 KiB") })
         let screen = page.screen(rows: 6, columns: 20)
         #expect(!screen.contains("\u{1b}[31m"))
+        #expect(page.screen(rows: 30, columns: 20).contains("…\u{1b}[K"))
         let shown = screen.split(separator: "\n", omittingEmptySubsequences: false)
         #expect(shown.count <= 6)
         #expect(
@@ -108,6 +111,50 @@ import WasmdDocuments
         #expect(document["runs_per_second"]?.doubleValue == 0)
         #expect(document["status"]?["ready"] == true)
         withExtendedLifetime(server) {}
+    }
+
+    /// A reader that is no terminal is told that the server is gone, and ends; and so is a follower of
+    /// the log, whose stream ends with the server.
+    @Test(arguments: [["top"], ["top", "--json"], ["ctl", "logs", "--follow"]])
+    func aServerThatGoesAway(_ words: [String]) throws {
+        let folder = try TemporaryFolder()
+        let data = folder.path + "/data"
+        let server = try ServerProcess(["--data", data], folder: folder, ready: "data in ")
+        let says = try parseModule(
+            Array(
+                #"""
+                (module
+                  (import "wasi_snapshot_preview1" "fd_write"
+                    (func $write (param i32 i32 i32 i32) (result i32)))
+                  (memory (export "memory") 1)
+                  (data (i32.const 0) "\10\00\00\00\05\00\00\00") (data (i32.const 16) "here\0a")
+                  (func (export "_start")
+                    (drop (call $write (i32.const 2) (i32.const 0) (i32.const 1) (i32.const 8)))))
+                """#.utf8))
+        let file = try folder.write("says.wasm", says)
+        let id = String(
+            try run(Wasmd.path, ["ctl", "--server", data, "put", file]).output.dropLast())
+        #expect(try run(Wasmd.path, ["ctl", "--server", data, "run", id]).status == 0)
+        // Its first line has come before the server goes.
+        let program = """
+            "$@" >"$OUT" 2>"$OUT.error" &
+            until [ -s "$OUT" ]; do sleep 0.05; done
+            kill -TERM $SERVER
+            wait $!
+            echo "status $?"
+            cat "$OUT.error"
+            """
+        let result = try run(
+            "/usr/bin/env",
+            [
+                "OUT=\(folder.path)/out", "SERVER=\(server.identifier)", "/bin/sh", "-c", program,
+                "sh", Wasmd.path,
+            ] + words + ["--server", data])
+        #expect(result.output.hasPrefix("status 1\nwasmd: "), "\(result.output)\(result.error)")
+        let expected =
+            words.contains("logs") ? "the server has ended the log" : "does not answer any more"
+        #expect(result.output.contains(expected), "\(result.output)")
+        #expect(server.end() == 0)
     }
 
     @Test func withoutAServer() throws {

@@ -157,6 +157,10 @@ import WasmText
         #expect(listed.status == 200)
         #expect(listed.body.contains("\"name\":\"front\",\"role\":\"listen\""))
         #expect(listed.body.contains("\"version\":\"v0\",\"forked\":true"))
+        #expect(
+            try get("GET", "/admin/settings").body.contains(
+                "{\"name\":\"transports.front.connections\",\"value\":\"10000\",\"reloadable\":true,"
+                    + "\"number\":10000,\"used\":0}"))
         // Nobody listens at the remote: the connection is accepted, and fails.
         let client = try run(
             "/usr/bin/python3",

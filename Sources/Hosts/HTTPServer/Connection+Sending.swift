@@ -1,5 +1,6 @@
 // Soundness: a connection is used by its loop's thread only.
 
+import WasmSystem
 import WasmdEventLoop
 import WasmdHTTP
 
@@ -10,6 +11,11 @@ import WasmdHTTP
 extension Connection {
     /// A longer output is sent at once.
     private static let smallSize = 16 << 10
+
+    /// Unsent bytes that the kernel takes of a connection, and of one with events, whose client
+    /// should not be told of what is long over.
+    private static let unsentLimit: Int32 = 128 << 10
+    static let unsentEventLimit: Int32 = 16 << 10
 
     /// Bytes of the current request's response so far.
     var byteCount: UInt64 { sent &+ UInt64(max(output.count &- ownStart, 0)) }
@@ -48,7 +54,18 @@ extension Connection {
         }
     }
 
+    /// Lets the kernel keep few unsent bytes, once for a connection.
+    ///
+    /// Otherwise it takes megabytes, and calls the socket writable when a third of them is free
+    /// again: a client that reads 80 KB a second would seem to read nothing for half a minute.
+    func limitUnsent(_ byteCount: Int32 = unsentLimit) {
+        guard unsentLimit != byteCount else { return }
+        unsentLimit = byteCount
+        try? Kernel.setUnsentLimit(stream.descriptor, byteCount)
+    }
+
     func send() async throws(LoopError) {
+        if unsentLimit == 0, sent &+ UInt64(output.count) >= Self.smallSize { limitUnsent() }
         isFlushing = true
         defer { (isFlushing, isBlocked) = (false, false) }
         var position = 0

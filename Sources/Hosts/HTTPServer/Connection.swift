@@ -25,6 +25,8 @@ final class Connection: @unchecked Sendable {
     var isBlocked = false
     /// Whether the task sends the output.
     var isFlushing = false
+    /// Unsent bytes that the kernel takes; 0 before that is set.
+    var unsentLimit: Int32 = 0
     var allowance: Allowance
     /// When the head that is being read must be complete.
     var headEnd = LoopInstant.never

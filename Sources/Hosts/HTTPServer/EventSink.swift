@@ -105,6 +105,7 @@ extension ServerResponse {
         } catch {
             throw .response(error)
         }
+        connection.limitUnsent(Connection.unsentEventLimit)
         try begin(head)
         try await flush()
         return EventSink(response: self)

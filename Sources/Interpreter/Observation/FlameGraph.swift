@@ -50,7 +50,8 @@ struct CallTree {
 extension Profile {
     /// A flame graph, a picture in SVG: a box for every function in every stack, as wide as the time
     /// that it took with what it called, callers below. Boxes have a title that is shown when the
-    /// mouse is over them. Functions that took less than a thousandth are left out.
+    /// mouse is over them. Functions that took less than a thousandth are left out. The picture is
+    /// dark where its viewer prefers that.
     public func flameGraph(title: String) -> String {
         FlameGraph(CallTree(self), title: title).text
     }
@@ -67,6 +68,7 @@ private struct FlameGraph {
 
     private let tree: CallTree
     private var boxes = ""
+    private var hues: Set<Int> = []
     private var depth = 0
 
     private let title: String
@@ -119,7 +121,9 @@ private struct FlameGraph {
         boxes += "<g><title>\(Self.escape(words))</title>"
         boxes += "<rect x=\"\(Self.decimal(box.x))\" y=\"\(Self.decimal(y))\""
         boxes += " width=\"\(Self.decimal(width))\" height=\"\(Self.decimal(Self.rowHeight - 1))\""
-        boxes += " fill=\"\(Self.color(node))\" rx=\"2\"/>"
+        let color = Color(node)
+        hues.insert(color.hue)
+        boxes += " fill=\"\(color.light)\" class=\"h\(color.hue)\" rx=\"2\"/>"
         let room = Int((width - 6) / Self.characterWidth)
         if room >= 3 {
             let label = name.count <= room ? name : "\(name.prefix(room - 1))\u{2026}"
@@ -139,10 +143,15 @@ private struct FlameGraph {
             text { font: 11px monospace; fill: #222; }
             text.title { font: 15px sans-serif; }
             rect:hover { stroke: #222; }
+            @media (prefers-color-scheme: dark) {
+            text { fill: #f2f2f5; }
+            rect:hover { stroke: #f2f2f5; }
+            .ground { fill: #15161a; }
+            \(darkColors)}
             </style>
-            <rect width="100%" height="100%" fill="#fdfdfb"/>
+            <rect class="ground" width="100%" height="100%" fill="#fdfdfb"/>
             <text class="title" x="\(Int(Self.margin))" y="24">\(Self.escape(title)): \
-            \(Self.milliseconds(tree.total)) ms</text>
+            \(Self.milliseconds(tree.total)) ms\(tree.total > 0 ? "" : ": nothing ran")</text>
             <g transform="translate(0 \(Int(height) - 10))">
             \(boxes)</g>
             </svg>
@@ -153,17 +162,28 @@ private struct FlameGraph {
     // MARK: Details
 
     /// The same function has the same colour; guests are warm, inlined bodies green, hosts blue.
-    private static func color(_ node: CallTree.Node) -> String {
-        var hash: UInt32 = 2_166_136_261
-        for byte in node.function.utf8 { hash = (hash ^ UInt32(byte)) &* 16_777_619 }
-        let shade = Int(hash >> 8 & 0x1f)
-        let hue: Int =
-            switch node.kind {
-            case .guest: 16 + shade
-            case .inlined: 90 + shade
-            case .host: 200 + shade / 2
-            }
-        return "hsl(\(hue),\(65 + shade / 3)%,\(68 + Int(hash >> 16 & 7))%)"
+    private struct Color {
+        let hue: Int
+        /// For a light ground, as an attribute: viewers without styles know it too.
+        let light: String
+
+        init(_ node: CallTree.Node) {
+            var hash: UInt32 = 2_166_136_261
+            for byte in node.function.utf8 { hash = (hash ^ UInt32(byte)) &* 16_777_619 }
+            let shade = Int(hash >> 8 & 0x1f)
+            hue =
+                switch node.kind {
+                case .guest: 16 + shade
+                case .inlined: 90 + shade
+                case .host: 200 + shade / 2
+                }
+            light = "hsl(\(hue),\(65 + shade / 3)%,\(68 + Int(hash >> 16 & 7))%)"
+        }
+    }
+
+    /// For a dark ground: a rule for each hue that is there, at most 80. Dark enough for white text.
+    private var darkColors: String {
+        hues.sorted().map { ".h\($0) { fill: hsl(\($0),45%,26%); }\n" }.joined()
     }
 
     private static func milliseconds(_ nanoseconds: UInt64) -> String {

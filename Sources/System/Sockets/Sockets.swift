@@ -114,6 +114,21 @@ extension Kernel {
         try setOption(descriptor, Int32(truncatingIfNeeded: IPPROTO_TCP), TCP_NODELAY, 1)
     }
 
+    /// Limits how many bytes the kernel takes of a connection before it has sent them: more can be
+    /// written only when fewer than half of them are left. Without this it takes megabytes, and says
+    /// that a socket is writable only when a third of them is free again.
+    ///
+    /// TCP has an option for it, `TCP_NOTSENT_LOWAT` of tcp(7); of other sockets it limits the
+    /// buffer, `SO_SNDBUF` of socket(7).
+    public static func setUnsentLimit(_ descriptor: Int32, _ byteCount: Int32) throws(SystemError) {
+        let tcp = Int32(truncatingIfNeeded: IPPROTO_TCP)
+        do throws(SystemError) {
+            try setOption(descriptor, tcp, TCP_NOTSENT_LOWAT, byteCount)
+        } catch {
+            try setOption(descriptor, SOL_SOCKET, SO_SNDBUF, byteCount)
+        }
+    }
+
     /// Makes the kernel test a connection that carries no bytes, so that one whose peer has vanished
     /// without an end fails with `ETIMEDOUT`: tcp(7), `SO_KEEPALIVE`.
     ///

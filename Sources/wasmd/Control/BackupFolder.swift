@@ -50,6 +50,8 @@ final class BackupFolder: Sendable {
     private let log: Word
     private let blobs: Word
 
+    /// Makes the folder that is filled, and those on the way to it, as `wasmd data backup` does.
+    ///
     /// - Throws: if something is there already.
     init(_ target: Word) throws(Refusal) {
         var bytes = target.bytes
@@ -64,10 +66,28 @@ final class BackupFolder: Sendable {
                 file: target.text, reason: "there is something already",
                 hint: "Name a folder that does not exist yet.")
         }
+        try Self.makeParents(of: partial)
         for folder in [partial, log, blobs] {
             do throws(SystemError) {
                 try Kernel.createDirectory(folder.cString, permissions: 0o700)
             } catch {
+                throw Refusal(file: folder.text, reason: error.text)
+            }
+        }
+    }
+
+    private static func makeParents(of path: Word) throws(Refusal) {
+        let slashes = path.bytes.indices.dropFirst().filter {
+            path.bytes[$0] == UInt8(ascii: "/") && path.bytes[$0 - 1] != UInt8(ascii: "/")
+        }
+        for end in slashes {
+            let folder = Word(bytes: Array(path.bytes[..<end]))
+            do throws(SystemError) {
+                try Kernel.createDirectory(folder.cString, permissions: 0o777)
+            } catch {
+                if (try? Kernel.status(folder.cString, followsLink: true))?.kind == .directory {
+                    continue
+                }
                 throw Refusal(file: folder.text, reason: error.text)
             }
         }

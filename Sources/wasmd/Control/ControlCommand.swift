@@ -220,5 +220,9 @@ struct ControlCommand {
             .get, "/admin/logs" + query(pairs + [("follow", "true")]), accept: "text/event-stream",
             printer.take)
         _ = try client.checked(answer)
+        // It has no end of its own.
+        throw Refusal(
+            file: client.server.text, reason: "the server has ended the log: it stops",
+            hint: "Follow it again when it is back.")
     }
 }

@@ -12,6 +12,10 @@ enum ControlReport {
         }
     }
 
+    private static func amount(_ value: Document?, _ noun: String) -> String {
+        value?.integerValue.map { counted($0, noun) } ?? "- \(noun)s"
+    }
+
     private static func number(_ value: Document?) -> String {
         value?.integerValue.map { grouped($0) } ?? "-"
     }
@@ -219,8 +223,8 @@ enum ControlReport {
 
     static func copy(_ answer: Document) -> [String] {
         [
-            "\(text(answer["target"])): \(number(answer["records"])) records, "
-                + "\(number(answer["blobs"])) blobs, \(number(answer["bytes"])) bytes"
+            "\(text(answer["target"])): \(amount(answer["records"], "record")), "
+                + "\(amount(answer["blobs"], "blob")), \(number(answer["bytes"])) bytes"
         ] + (answer["failures"]?.arrayValue ?? []).map { "not copied: \(text($0))" }
     }
 }

@@ -25,11 +25,9 @@ struct TopCommand {
             try watch(console)
             return ExitCode.success
         } catch {
-            if printsJSON {
-                console.output.writeLine(JSON.object(("error", error.json)).text)
-            } else {
-                console.complain(error.text)
-            }
+            if printsJSON { console.output.writeLine(JSON.object(("error", error.json)).text) }
+            // Also beside JSON: who reads that is another program, and not the one that looks why.
+            console.complain(error.text)
             return ExitCode.refused
         }
     }
@@ -45,6 +43,7 @@ struct TopCommand {
         var last = try look(client)
         var end = SystemClock.monotonic.now
         var shown = 0
+        var absence: Refusal?
         while count.map({ shown < $0 }) ?? true {
             end += 1_000_000_000
             console.output.flush()
@@ -53,6 +52,7 @@ struct TopCommand {
             let size = Kernel.terminalSize(Kernel.standardOutput) ?? (24, 80)
             do throws(Refusal) {
                 let now = try look(client)
+                absence = nil
                 let sample = TopSample(from: last, to: now)
                 last = now
                 page.add(sample)
@@ -66,11 +66,17 @@ struct TopCommand {
                 }
             } catch {
                 // It may be starting again, and that is worth seeing.
-                guard isTerminal else { throw error }
+                let gone = Refusal(
+                    file: error.file,
+                    reason: "the server does not answer any more: \(error.reason)",
+                    hint: "Its log says why it ended; 'wasmd serve' starts one again.")
+                guard isTerminal else { throw gone }
+                absence = gone
                 console.output.write(page.absence(error.reason, columns: size.columns))
             }
             shown += 1
         }
+        if let absence { throw absence }
     }
 
     private func look(_ client: ControlClient) throws(Refusal) -> TopReading {

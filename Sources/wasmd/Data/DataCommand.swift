@@ -32,8 +32,14 @@ struct DataCommand {
             guard words.count == 2 else { throw .unexpectedOperand(words[2].text, .data) }
             target = nil
         case .backup, .restore:
-            guard words.count > 2 else { throw .missingOperand("TARGET", .data) }
+            guard words.count > 2 else {
+                throw .missingOperand(action == .restore ? "FOLDER" : "TARGET", .data)
+            }
+            guard words.count == 3 else { throw .unexpectedOperand(words[3].text, .data) }
             target = words[2]
+        }
+        for word in words where word.bytes.isEmpty {
+            throw .invalidValue("", of: "FOLDER", expected: "the name of a folder", .data)
         }
         printsJSON = arguments.has(.json)
     }
@@ -51,13 +57,23 @@ struct DataCommand {
             if printsJSON {
                 let document = JSON.object(
                     ("action", .string(action.rawValue)), ("folder", .string(folder.text)),
-                    ("error", Refusal(storage: error, folder: folder.text).json))
+                    ("error", refusal(error).json))
                 console.output.writeLine(document.text)
             } else {
-                console.complain(Refusal(storage: error, folder: folder.text).text)
+                console.complain(refusal(error).text)
             }
             return ExitCode.refused
         }
+    }
+
+    private func refusal(_ error: StorageError) -> Refusal {
+        var refusal = Refusal(storage: error, folder: folder.text)
+        if action == .restore, case .targetNotEmpty = error {
+            refusal.hint =
+                "A backup replaces nothing: stop the server that has this folder, move the folder "
+                + "away, and restore again."
+        }
+        return refusal
     }
 
     private func report(_ progress: DataProgress) throws(StorageError) -> DataReport {

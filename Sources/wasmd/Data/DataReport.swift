@@ -46,13 +46,18 @@ enum DataReport {
             lines += result.missingBlobs.map { "\(folder)/blobs/\($0): missing" }
             if result.isSound { lines.append("\(folder): nothing is damaged") }
             return lines
-        case .copied(_, let folder, let target, let result):
+        case .copied(let action, let folder, let target, let result):
             var lines = [
                 "\(printable(target)): \(counted(result.records, "record")), "
                     + "\(counted(result.blobs, "blob")), \(grouped(result.byteCount)) bytes"
             ]
             for failure in result.failures {
                 lines.append("\(printable(folder)): not copied: \(printable("\(failure)"))")
+            }
+            if action == .restore {
+                lines.append(
+                    "\(printable(target)): give it to the user of the server, then start the server"
+                )
             }
             return lines
         case .compacted(let folder, let log, let saved, let blobs, let statistics):

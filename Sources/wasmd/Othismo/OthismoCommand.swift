@@ -56,7 +56,9 @@ struct OthismoCommand {
         if verb.runsInstances, session is LocalSession, let sandbox = options.serving.sandbox {
             // Which files the lines of a shell name is not known yet.
             let files = verb == .shell ? [Word("/")] : MessageText.files(words.dropFirst())
-            try sandbox.enter(image: path, name, reading: files, console)
+            // A command that is over at once says it only if it was asked for.
+            let tells = options.serving.asksForSandbox || verb == .shell || verb == .run
+            try sandbox.enter(image: path, name, reading: files, tells: tells, console)
         }
         if verb == .shell { return try ImageShell(session, options.timeout, console).run() }
         let verbs = ImageVerbs(session, timeout: options.timeout)

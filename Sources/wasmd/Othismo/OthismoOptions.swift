@@ -121,6 +121,8 @@ struct ImageServingOptions {
     let loopCount: Int?
     /// Nil for `--no-sandbox`.
     let sandbox: Sandbox?
+    /// Whether `--sandbox` was given.
+    let asksForSandbox: Bool
 
     /// Options that only `serve` has.
     static let options: [Option] = [
@@ -144,5 +146,6 @@ struct ImageServingOptions {
             Quantity.count(text).flatMap { 1...1024 ~= $0 ? Int($0) : nil }
         }
         sandbox = try arguments.servingSandbox(.othismo)
+        asksForSandbox = arguments.has(.sandbox)
     }
 }

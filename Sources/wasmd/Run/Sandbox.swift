@@ -43,8 +43,10 @@ enum Sandbox: Equatable {
 
     /// Restricts `wasmd othismo`, which has opened an image and runs its instances: it writes the
     /// folder of the image, whose journal is beside it, and nothing else.
+    ///
+    /// - Parameter tells: whether a line says what the kernel enforces, as `wasmd run --sandbox` does.
     func enter(
-        image: [UInt8], _ name: Word, reading files: [Word], _ console: Console
+        image: [UInt8], _ name: Word, reading files: [Word], tells: Bool, _ console: Console
     ) throws(OthismoFailure) {
         // One that is not there is told of when it is read.
         let there = files.filter { (try? Kernel.status($0.cString, followsLink: true)) != nil }
@@ -58,14 +60,15 @@ enum Sandbox: Equatable {
                 "\(printable(name.text)): cannot be restricted: \(error); --no-sandbox runs without "
                     + "the kernel's restrictions")
         }
-        if report.isWhole { return }
-        guard self == .strict else {
-            if !report.isUseful {
-                console.complain("this kernel restricts the process only in part: \(report)")
-            }
-            return
+        guard report.isWhole || self != .strict else {
+            throw .text("\(printable(name.text)): --sandbox=strict: \(report)")
         }
-        throw .text("\(printable(name.text)): --sandbox=strict: \(report)")
+        if report.isWhole {
+            if tells { console.complain("sandbox: \(report)") }
+        } else if tells || !report.isUseful {
+            console.complain("this kernel restricts the process only in part: \(report)")
+        }
+        console.error.flush()
     }
 
     /// The folders of the program, and what wasmd still writes itself.

@@ -8,6 +8,7 @@ import WasmdGuests
 import WasmdHTTP
 import WasmdHTTPServer
 import WasmdOperation
+import WasmdServices
 import WasmdStorage
 
 /// What operators see and do of a daemon: metrics, health, logs, and the admin interface on the
@@ -186,12 +187,23 @@ final class DaemonOperations: Sendable {
             "limits.writes": Int64(executor.writeCount),
             "limits.connections": Int64(listeners.map(\.connections).max() ?? 0),
         ]
+        // Of the run that uses most; those of services have limits of their own.
+        let limits = settings.common.limits
+        let active = executor.runs.active.all.filter { !Service.isCaller($0.caller) }
+        report.used["limits.memory"] = Int64(
+            clamping: active.filter { $0.memoryLimit == limits.memory }.map(\.memory).max() ?? 0)
+        if let time = limits.runTime {
+            report.used["limits.run_time"] = Int64(
+                clamping: (active.filter { $0.timeLimit == time }.map(\.age).max() ?? 0)
+                    / 1_000_000_000)
+        }
         if let broker = services.status.first(where: { $0.name == "broker" })?.value {
             report.facts += settings.broker.facts.filter { $0.path.hasPrefix("broker.limits.") }
             for name in ["messages", "bytes", "topics", "subscribers"] {
                 report.used["broker.limits.\(name)"] = broker[name]?.integerValue
             }
         }
+        report.others = services.limits
         return report.document
     }
 

@@ -34,6 +34,8 @@ protocol OpenService: Sendable {
     var api: APITable { get }
     /// What the status of the server says about it.
     var status: Document.Member? { get }
+    /// Its limits, and what is used of them.
+    var limits: [LimitUse] { get }
     /// Serves a listener of its personality that does not speak HTTP; false for others.
     func serve(_ bound: DaemonListeners.Bound, on loops: [EventLoop]) async throws -> Bool
     /// Adds its metrics.
@@ -62,6 +64,7 @@ protocol OpenService: Sendable {
 
 extension OpenService {
     var status: Document.Member? { nil }
+    var limits: [LimitUse] { [] }
     var operatorSurfaces: [any Surface] { [] }
     func serve(
         _ bound: DaemonListeners.Bound, on loops: [EventLoop]
@@ -127,6 +130,7 @@ struct OpenServices: Sendable {
 
     var apis: [APITable] { all.map(\.api) }
     var status: [Document.Member] { all.compactMap(\.status) }
+    var limits: [LimitUse] { all.flatMap(\.limits) }
 
     func watch(_ metrics: MetricRegistry) { for service in all { service.watch(metrics) } }
 

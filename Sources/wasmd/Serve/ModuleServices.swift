@@ -126,19 +126,21 @@ struct ModuleServices: DaemonService {
         options.http.tls = tls?.program()
         options.report = { ServiceMessages.report($0, $1) }
         return OpenModuleServices(
-            host: ServiceHost(house.runs, options), definitions: definitions)
+            host: ServiceHost(house.runs, options), definitions: definitions, runs: house.runs)
     }
 }
 
 private final class OpenModuleServices: OpenService {
     private let host: ServiceHost
     private let definitions: [ServiceDefinition]
+    private let runs: GuestRuns
     /// Over which services are spread; known before `start`.
     private let loops = Mutex<[EventLoop]>([])
 
-    init(host: ServiceHost, definitions: [ServiceDefinition]) {
+    init(host: ServiceHost, definitions: [ServiceDefinition], runs: GuestRuns) {
         self.host = host
         self.definitions = definitions
+        self.runs = runs
     }
 
     /// It has no listeners of its own.
@@ -146,6 +148,36 @@ private final class OpenModuleServices: OpenService {
     var surfaces: [any Surface] { [] }
     var operatorSurfaces: [any Surface] { [ServiceSurface.make(host)] }
     var api: APITable { ServiceSurface.api }
+
+    /// How many of the services run, and the limits of each.
+    var limits: [LimitUse] {
+        let services = host.services
+        let running = services.count { service in
+            switch service.status.state {
+            case .running, .ready: true
+            default: false
+            }
+        }
+        var limits = [
+            LimitUse("service", UInt64(definitions.count), used: UInt64(clamping: running))
+        ]
+        let active = Dictionary(
+            runs.active.all.map { ($0.caller, $0) }, uniquingKeysWith: { first, _ in first })
+        for definition in definitions {
+            let place = "service.\(definition.name)"
+            let run = active[Service.caller(definition.name)]
+            limits.append(
+                LimitUse(
+                    place + ".memory", definition.limits.memory, used: run?.memory ?? 0,
+                    unit: .bytes))
+            guard let time = definition.limits.time else { continue }
+            limits.append(
+                LimitUse(
+                    place + ".run_time", UInt64(clamping: time.components.seconds),
+                    used: (run?.age ?? 0) / 1_000_000_000, unit: .seconds))
+        }
+        return limits
+    }
 
     func watch(_ metrics: MetricRegistry) { host.watch(metrics) }
 

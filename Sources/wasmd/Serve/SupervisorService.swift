@@ -146,6 +146,22 @@ private struct OpenSupervisor: OpenService {
         supervisor.setOrigins(settings.common.access.sameOrigin(machine: []).cors)
     }
 
+    var limits: [LimitUse] {
+        let statistics = supervisor.statistics
+        let options = supervisor.options
+        return [
+            LimitUse(
+                "supervisor.instances", UInt64(clamping: options.instanceCount),
+                used: UInt64(clamping: statistics.instances)),
+            LimitUse(
+                "supervisor.instance_memory", options.instanceMemory,
+                used: statistics.instanceBytes, unit: .bytes),
+            LimitUse(
+                "supervisor.history", UInt64(clamping: options.historyLimit),
+                used: UInt64(clamping: statistics.history)),
+        ]
+    }
+
     func watch(_ metrics: MetricRegistry) { SupervisorMetrics.watch(metrics, supervisor) }
 
     /// The device registers, and sends log lines.

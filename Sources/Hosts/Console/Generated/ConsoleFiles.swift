@@ -3,10 +3,10 @@
 
 extension ConsoleFile {
     static let all: [ConsoleFile] = [
-        ConsoleFile("console.js", "text/javascript; charset=utf-8", tag: "96521bffbc6ba16a", consoleJs),
+        ConsoleFile("console.js", "text/javascript; charset=utf-8", tag: "b63e8564ce07139f", consoleJs),
         ConsoleFile("icon.svg", "image/svg+xml", tag: "f6d8cd383e00ee89", iconSvg),
         ConsoleFile("index.html", "text/html; charset=utf-8", tag: "469da5d1221fd23d", indexHtml),
-        ConsoleFile("style.css", "text/css; charset=utf-8", tag: "0a6dbb7b1a97ef9c", styleCss),
+        ConsoleFile("style.css", "text/css; charset=utf-8", tag: "6953c2d4afb17380", styleCss),
     ]
 }
 
@@ -1203,7 +1203,7 @@ async function showOne({place, signal, words}) {
 return {show, showOne};
 })();
 const $server = (() => {
-const {make, refresh, replace, table, size, count, harmless, notify} = $dom;
+const {make, refresh, replace, table, size, seconds, count, harmless, notify} = $dom;
 const {json} = $api;
 const {action, command, download, repeat} = $parts;
 
@@ -1216,13 +1216,17 @@ function usage(used, limit, format = count) {
     "aria-label": text}) : null];
 }
 
-/** Limits, and how far they are used where that is known. */
+const formats = {bytes: size, seconds: value => value ? seconds(value) : "0 s"};
+
+/** Limits, and how far they are used where that is known; of those of each run, by the one that uses most. */
 const limits = settings => table("Limits", [["Setting"], ["Limit", "number"], ["Used now", "number"],
   ["A change needs"]], settings.limits.map(one => {
-  const format = one.unit === "bytes" ? size : count;
-  return [make("code", {}, harmless(one.name)), one.number === undefined
-    ? (one.value === "[]" ? "none" : harmless(one.value) || "none") : format(one.number),
-  usage(one.used, one.number, format), one.reloadable ? "a reload" : "a restart"];
+  const format = formats[one.unit] ?? count;
+  const limit = one.number === undefined
+    ? (one.value === "[]" ? "none" : harmless(one.value) || "none") : format(one.number);
+  return [make("code", {}, harmless(one.name)),
+    one.each ? `${limit} for each ${harmless(one.each)}` : limit,
+    usage(one.used, one.number, format), one.reloadable ? "a reload" : "a restart"];
 }));
 
 const tenants = settings => settings.tenants.length
@@ -1993,7 +1997,7 @@ progress { width: 100%; accent-color: var(--accent); }
 .faint { color: var(--faint); }
 details { margin: .3rem 0; } summary { cursor: pointer; color: var(--faint); padding: .15rem 0; width: fit-content; max-width: 100%; min-width: 3.5rem; overflow-wrap: anywhere; }
 .drop summary { margin: 0 auto; }
-.flame { display: block; max-width: 100%; min-width: 40rem; background: #fff; border-radius: .4rem; }
+.flame { display: block; max-width: 100%; min-width: 40rem; border-radius: .4rem; }
 #notice {
   position: fixed; right: 1rem; bottom: 1rem; max-width: min(30rem, 90vw); z-index: 2;
 }

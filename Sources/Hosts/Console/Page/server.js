@@ -1,4 +1,4 @@
-import {make, refresh, replace, table, size, count, harmless, notify} from "./dom.js";
+import {make, refresh, replace, table, size, seconds, count, harmless, notify} from "./dom.js";
 import {json} from "./api.js";
 import {action, command, download, repeat} from "./parts.js";
 
@@ -11,13 +11,17 @@ function usage(used, limit, format = count) {
     "aria-label": text}) : null];
 }
 
-/** Limits, and how far they are used where that is known. */
+const formats = {bytes: size, seconds: value => value ? seconds(value) : "0 s"};
+
+/** Limits, and how far they are used where that is known; of those of each run, by the one that uses most. */
 const limits = settings => table("Limits", [["Setting"], ["Limit", "number"], ["Used now", "number"],
   ["A change needs"]], settings.limits.map(one => {
-  const format = one.unit === "bytes" ? size : count;
-  return [make("code", {}, harmless(one.name)), one.number === undefined
-    ? (one.value === "[]" ? "none" : harmless(one.value) || "none") : format(one.number),
-  usage(one.used, one.number, format), one.reloadable ? "a reload" : "a restart"];
+  const format = formats[one.unit] ?? count;
+  const limit = one.number === undefined
+    ? (one.value === "[]" ? "none" : harmless(one.value) || "none") : format(one.number);
+  return [make("code", {}, harmless(one.name)),
+    one.each ? `${limit} for each ${harmless(one.each)}` : limit,
+    usage(one.used, one.number, format), one.reloadable ? "a reload" : "a restart"];
 }));
 
 const tenants = settings => settings.tenants.length

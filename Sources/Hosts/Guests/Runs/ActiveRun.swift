@@ -13,6 +13,9 @@ public final class ActiveRun: Sendable {
     public let caller: String
     public let account: String
     public let trace: RunTrace?
+    /// Bytes that it may take, and its time.
+    public let memoryLimit: UInt64
+    public let timeLimit: Duration?
     /// Nanoseconds since 1970 when it began.
     public let start: UInt64
 
@@ -36,6 +39,8 @@ public final class ActiveRun: Sendable {
         caller = request.caller
         self.account = request.account?.name ?? ""
         trace = request.trace
+        memoryLimit = request.limits.memory
+        timeLimit = request.limits.time
         begin = SystemClock.monotonic.now
         handle = store.interruptHandle
         resources = store.account

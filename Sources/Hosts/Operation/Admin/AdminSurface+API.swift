@@ -122,8 +122,18 @@ extension AdminSurface {
             APISchema.object([
                 "limits": APISchema.array(
                     APISchema.object([
-                        "name": text, "value": text, "reloadable": boolean, "number?": integer,
-                        "unit?": text, "used?": integer,
+                        "name": APISchema.type("string", "As the configuration names it."),
+                        "value": text, "reloadable": boolean,
+                        "number?": APISchema.type(
+                            "number", "The limit as a number; absent if there is none."),
+                        "unit?": APISchema.type(
+                            "string", "'bytes' or 'seconds'; absent for a count."),
+                        "each?": APISchema.type(
+                            "string",
+                            "What the limit holds for, one by one: 'run', 'connection' and others. "
+                                + "'used' is that of the one that uses most."),
+                        "used?": APISchema.type(
+                            "integer", "How much is used now; absent where that is not known."),
                     ])),
                 "tenants": APISchema.array(
                     APISchema.object([

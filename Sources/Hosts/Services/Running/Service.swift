@@ -46,6 +46,14 @@ public final class Service: Sendable {
                 counter: RestartCounter(definition.restart)))
     }
 
+    /// Who the runs of a service are for, in their records.
+    public static func caller(_ name: String) -> String { callerPrefix + name }
+
+    /// Whether a run is one of a service.
+    public static func isCaller(_ caller: String) -> Bool { caller.hasPrefix(callerPrefix) }
+
+    private static let callerPrefix = "service "
+
     /// What it does now. From any thread.
     public var status: ServiceStatus {
         state.withLock { state in
@@ -262,7 +270,7 @@ public final class Service: Sendable {
         let guest = PreparedGuest(module, linking: [], imports: host.imports)
         var request = RunRequest(guest, digest: digest, module: scope, in: world)
         request.limits = definition.limits
-        request.caller = "service \(definition.name)"
+        request.caller = Self.caller(definition.name)
         request.logsErrors = host.logsErrors
         let http = host.http(for: definition, on: guests.loop)
         let observability = host.observability(for: definition, published, on: guests.loop)

@@ -5,7 +5,7 @@ import WasmdDigests
 public struct CopyReport: Hashable, Sendable {
     public var records = 0
     public var blobs = 0
-    /// Bytes of values and blobs.
+    /// Bytes of the copy's log and blobs.
     public var byteCount = 0
     /// What could not be copied because it is damaged or missing in the source.
     public var failures: [StorageError] = []
@@ -178,24 +178,24 @@ struct StoreCopy {
                     guard let record = try snapshot.getWithDigests(key.key) else { continue }
                     frame.append((key.key, record.record, record.digests))
                     size += record.record.value.count + key.key.count
-                    report.byteCount += record.record.value.count
                     report.records += 1
                 } catch {
                     guard case .damaged = error else { throw error }
                     report.failures.append(error)
                 }
                 if size >= Self.frameSize {
-                    try write(frame, segmentSize, &writer)
+                    try write(frame, segmentSize, &writer, &report)
                     (frame, size) = ([], 0)
                 }
             }
             progress(report.blobs + report.records)
         }
-        if !frame.isEmpty { try write(frame, segmentSize, &writer) }
+        if !frame.isEmpty { try write(frame, segmentSize, &writer, &report) }
         do throws(LogWriter.Failure) {
             try writer.sync()
             try writer.appendMark()
             try writer.sync()
+            report.byteCount += writer.end
         } catch {
             throw Self.error(error)
         }
@@ -206,11 +206,12 @@ struct StoreCopy {
 
     private func write(
         _ records: [(key: [UInt8], record: Store.Record, digests: [SHA256.Digest])],
-        _ segmentSize: Int, _ writer: inout LogWriter
+        _ segmentSize: Int, _ writer: inout LogWriter, _ report: inout CopyReport
     ) throws(StorageError) {
         do throws(LogWriter.Failure) {
             if writer.end >= segmentSize {
                 try writer.sync()
+                report.byteCount += writer.end
                 try writer.rotate()
             }
         } catch {

@@ -83,6 +83,15 @@ private struct OpenTransports: OpenService {
                 }))
     }
 
+    var limits: [LimitUse] {
+        transports.map { transport in
+            LimitUse(
+                "transports.\(transport.name).connections",
+                UInt64(clamping: transport.service.connectionLimit),
+                used: UInt64(clamping: transport.service.statistics.live), isReloadable: true)
+        }
+    }
+
     func watch(_ metrics: MetricRegistry) { TransportMetrics.watch(metrics, transports) }
 
     func prepare(_ settings: DaemonSettings) throws(Refusal) -> PreparedReload {
