@@ -202,6 +202,77 @@ extension Delivery {
         #expect(broker.totals.bytes <= 2000)
     }
 
+    /// Clients of a share make so many topics, and others go on.
+    @Test func sharesOfTopics() throws {
+        var options = Broker.Options()
+        options.limits.topics = 6
+        let broker = Broker(options)
+        let port = TopicShare("port", limit: 3)
+        let one = TopicShare("one", limit: 2, of: port)
+        let two = TopicShare("two", limit: 2, of: port)
+        let service = TopicShare("service", limit: 2, isReserved: true)
+        func publish(_ topic: String, _ share: TopicShare?) throws -> String {
+            do {
+                try broker.publishNow("x", to: .known(topic), Broker.Publication(share: share))
+                return "ok"
+            } catch BrokerError.full(let limit) {
+                return limit
+            }
+        }
+        #expect(try publish("a1", one) == "ok")
+        #expect(try publish("a2", one) == "ok")
+        #expect(try publish("a3", one) == "one")
+        // A topic that is there is anybody's.
+        #expect(try publish("a1", two) == "ok")
+        #expect(try publish("b1", two) == "ok")
+        #expect(try publish("b2", two) == "port")
+        // The others of all.
+        for topic in ["c1", "c2", "c3"] { #expect(try publish(topic, nil) == "ok") }
+        #expect(try publish("c4", nil) == "topics")
+        // Beside them.
+        #expect(try publish("s1", service) == "ok")
+        #expect(try publish("s2", service) == "ok")
+        #expect(try publish("s3", service) == "service")
+        #expect(try publish("c4", nil) == "topics")
+        #expect(broker.totals.topics == 8)
+        // A topic without messages makes room for those of its share, and for nobody beside.
+        _ = try broker.read(.known("s1"))
+        #expect(try publish("c4", nil) == "topics")
+        #expect(try publish("a3", one) == "one")
+        #expect(try publish("s3", service) == "ok")
+        #expect(broker.topic(.known("s1")) == nil)
+        for _ in 0..<2 { _ = try broker.read(.known("a1")) }
+        #expect(try publish("b2", two) == "ok")
+        #expect(broker.topic(.known("a1")) == nil)
+        #expect(try publish("a3", one) == "port")
+        // A configured topic counts for nobody.
+        options.topics[.known("b1")] = TopicOptions()
+        options.limits.topics = 7
+        broker.setOptions(options)
+        #expect(try publish("a3", one) == "ok")
+        #expect(try publish("a4", one) == "one")
+        // A limit may change.
+        (one.limit, port.limit) = (3, 3)
+        #expect(try publish("a4", one) == "port")
+        port.limit = 4
+        options.limits.topics = 8
+        broker.setOptions(options)
+        #expect(try publish("a4", one) == "ok")
+    }
+
+    /// What a share has room for is not more than once there, however often it is filled.
+    @Test func sharesForgetWhatIsIdle() throws {
+        let broker = Broker()
+        let share = TopicShare("share", limit: 20, isReserved: true)
+        for number in 0..<5000 {
+            let topic = TopicName.known("t/\(number)")
+            try broker.publishNow("x", to: topic, Broker.Publication(share: share))
+            #expect(try broker.readText(topic) == "x")
+        }
+        #expect(broker.totals.topics == 20)
+        #expect(broker.totals.messages == 0)
+    }
+
     @Test func topicsAreLimitedAndIdleOnesMakeRoom() throws {
         var options = Broker.Options()
         options.limits.topics = 3

@@ -191,6 +191,46 @@ import WasmdHTTPServer
         }
     }
 
+    /// Clients cannot take all topics: neither one of them, nor all together.
+    @Test func topicsOfThePortAreLimited() throws {
+        var wire = WireServer.Options()
+        wire.topics = 5
+        wire.connectionTopics = 3
+        var options = Broker.Options()
+        options.limits.topics = 8
+        try serve(options, wire) { port, broker, server, loop in
+            func seen() -> UInt64 { server.statistics.commands + server.statistics.ignored }
+            func flood(_ name: String) async throws -> Client {
+                let client = try await Client(port, loop)
+                for number in 0..<10 {
+                    let before = seen()
+                    try await client.stream.write(Array("\(name)\(number) x".utf8))
+                    // What is sent before the last one was read would belong to it.
+                    while seen() == before { try await loop.sleep(for: .milliseconds(1)) }
+                }
+                return client
+            }
+            let one = try await flood("a")
+            #expect(broker.topics.map(\.name.text) == ["a0", "a1", "a2"])
+            let two = try await flood("b")
+            #expect(broker.topics.map(\.name.text) == ["a0", "a1", "a2", "b0", "b1"])
+            #expect(server.statistics.ignored == 15)
+            // Topics of clients that are gone count, until they are empty.
+            one.stream.close()
+            #expect(try await two.ask("read a2") == "a2 x")
+            let three = try await flood("c")
+            #expect(broker.topics.map(\.name.text) == ["a0", "a1", "b0", "b1", "c0"])
+            // Others have room: those of this process, and services beyond the limit.
+            for name in ["d", "e", "f"] { try broker.publishNow("x", to: .known(name)) }
+            let service = TopicShare("service", limit: 2, isReserved: true)
+            for name in ["g", "h"] {
+                try broker.publishNow("x", to: .known(name), Broker.Publication(share: service))
+            }
+            #expect(broker.totals.topics == 10)
+            #expect(try await three.ask("read h") == "h x")
+        }
+    }
+
     @Test func nonsenseWithoutEndIsCutOff() throws {
         var wire = WireServer.Options()
         wire.nonsense = 1 << 18

@@ -223,7 +223,8 @@ import Testing
             result = subprocess.run([wasmd, 'run', '--allow-host', base, examples + '/probe/probe.wasm',
                 base] + [base + u for u in urls], capture_output=True, text=True, env=environment)
             print(result.stdout.replace(str(port), 'PORT').replace(str(other), 'OTHER'), end='')
-            print('status', result.returncode, result.stderr)
+            print('status', result.returncode)
+            for line in sorted(set(result.stderr.splitlines())): print(line.replace(str(port), 'PORT'))
             print(sorted(set(r[1] for r in seen if len(r[1]) == 2)))
             print(all(r[3] in (f'127.0.0.1:{port}', f'127.0.0.1:{other}') for r in seen))
             print([(r[0], r[4]) for r in seen if r[0] in ('BREW', 'put')])
@@ -264,7 +265,12 @@ import Testing
                 http://127.0.0.1:PORT/r?http://2130706433:OTHER/c=7
                 42 open responses, then 13
                 full before memory=13
-                status 0 \n[]
+                status 0
+                wasmd: request to 127.0.0.1:PORT was refused: it leads to an address or a host that is \
+                not allowed
+                wasmd: request to evil.example was refused: the host is not allowed: name it with \
+                --allow-host to allow it
+                []
                 True
                 [('BREW', 'coffee'), ('put', '')]
 
@@ -274,6 +280,68 @@ import Testing
         #expect(refused.status == 1)
         #expect(refused.error.contains("--allow-host URL"))
         #expect(try run(Wasmd.path, ["run", "--allow-host", "http://", probe]).status == 2)
+        // What has no requests is not told to name hosts.
+        let folder = try TemporaryFolder()
+        let service = """
+            (module
+              (import "hostobservability" "loginfo" (func (param i32 i32 i32 i32)))
+              (func (export "_start")))
+            """
+        try folder.write("service.wat", Array(service.utf8))
+        let other = try run(Wasmd.path, ["run", folder.path + "/service.wat"])
+        #expect(other.status == 1)
+        #expect(other.error.contains("'wasmd services'") && !other.error.contains("--allow-host"))
+    }
+
+    /// Traps have several lines, and the list one for each service; names that are wrong say where
+    /// the right ones are.
+    @Test func listsAndWrongNames() throws {
+        let result = try drive(
+            """
+            web = free()
+            with open(folder + '/bad.wat', 'w') as file: file.write('''
+            (module (func $inner unreachable) (func (export "_start") (call $inner)))
+            ''')
+            def configure(path):
+                with open(folder + '/wasmd.toml', 'w') as file: file.write(f'''
+            data = "{folder}/data"
+            [executor]
+            listen = ["127.0.0.1:{web}"]
+            [service.bad]
+            module = "{path}"
+            restart_limit = 0
+            [service.good]
+            module = "{path}"
+            schedule = "0 0 29 2 *"
+            ''')
+            configure(folder + '/bad.wat')
+            process = start('serve', '--config', folder + '/wasmd.toml')
+            def control(*words):
+                done = subprocess.run([wasmd, 'services', *words, '--server', f'http://127.0.0.1:{web}'],
+                    capture_output=True, text=True)
+                return f'{done.returncode} {done.stdout}{done.stderr}'.replace(str(web), 'PORT')
+            wait(lambda: 'bad  failed' in control('list'), 'the trap')
+            print(control('list') + control('logs', 'nobody') + control('restart', 'nobody'), end='')
+            end(process)
+            print(control('list'), end='')
+            configure(folder + '/nowhere.wasm')
+            process = start('serve', '--config', folder + '/wasmd.toml')
+            print(process.wait(), text('err').replace(folder, 'FOLDER'), end='')
+            """)
+        let none = "there is no service 'nobody': 'wasmd services list' has their names"
+        let server = "wasmd: http://127.0.0.1:PORT: "
+        #expect(
+            result.output == """
+                0 bad  failed  1 starts  1 failures  trapped: unreachable
+                good  waiting  0 starts  0 failures
+                1 \(server)\(none)
+                1 \(server)\(none)
+                status 0
+                1 \(server)no server is there
+                  Start one with 'wasmd serve', or name it with --server.
+                1 wasmd: service.bad.module: FOLDER/nowhere.wasm: No such file or directory
+
+                """, "\(result.error)")
     }
 
     /// The general form, in a daemon.
@@ -387,7 +455,9 @@ import Testing
             for line in results(first.stdout): print(line)
             said = [l for l in first.stderr.splitlines()
                     if 'sandbox: ' not in l and 'only in part: ' not in l]
-            print('status', first.returncode, '\\n'.join(said))
+            print('status', first.returncode)
+            # What OpenSSL says is left out.
+            for line in said: print(': '.join(named(line).split(': ')[:3]))
             # Nobody trusts the authority then.
             del os.environ['SSL_CERT_FILE']
             other = subprocess.run([wasmd, 'run', '--sandbox', '--allow-host', base, probe, base],
@@ -448,7 +518,12 @@ import Testing
                 https://127.0.0.1:WRONG/get=11
                 https://127.0.0.1:WRONG/d=11
                 https://127.0.0.1:PLAIN/get=11
-                status 0 \n\
+                status 0
+                wasmd: request to evil.example was refused: the host is not allowed
+                wasmd: request to 127.0.0.1:GOOD was refused: it leads to an address or a host that is \
+                not allowed
+                wasmd: request to 127.0.0.1:WRONG failed: the server's certificate is refused
+                wasmd: request to 127.0.0.1:PLAIN failed: the TLS handshake failed
                 get=11 status=0 handle=99
                 1 True
                 False

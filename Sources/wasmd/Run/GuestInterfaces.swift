@@ -37,10 +37,18 @@ final class GuestInterfaces: Sendable {
         }
         let settings = client
         let policy = OutboundPolicy(allowing: options.allowedHosts) ?? .nothing
-        http = GuestHTTP(policy, sessions: options.sessionLimit) {
-            OutboundClient(policy, settings, on: try thread.running())
-        }
-        // Without a thread of its own: lines are written at once.
+        // Without a thread of its own: lines are written at once. The guest gets numbers alone, and
+        // its user is to know why.
+        let errors = LogOutput(Kernel.standardError)
+        http = GuestHTTP(
+            policy, sessions: options.sessionLimit,
+            report: { text in
+                let hint =
+                    text.hasSuffix(GuestHTTP.notAllowed)
+                    ? ": name it with \(Option.allowHost.flag) to allow it" : ""
+                errors.write(Array("wasmd: \(text)\(hint)\n".utf8))
+            },
+            client: { OutboundClient(policy, settings, on: try thread.running()) })
         let output = LogOutput(Kernel.standardOutput)
         observability = HostObservability { output.write($0) }
     }

@@ -135,6 +135,10 @@ extension Refusal {
         guard !unknown.isEmpty else { return nil }
         let ofServices: [Name] = [GuestHTTPImports.module, HostObservability.module]
         if unknown.allSatisfy({ ofServices.contains($0.module) }) {
+            guard unknown.contains(where: { $0.module == GuestHTTPImports.module }) else {
+                return
+                    "It is a service: 'wasmd services' and [service.NAME] of 'wasmd serve' run it."
+            }
             return "Name the hosts that it may send requests to with --allow-host URL."
         }
         let areFunctions = unknown.allSatisfy { $0.type.kind == .function }

@@ -49,6 +49,10 @@ struct BrokerSection: Sendable, Equatable {
         limits.topics = Self.count(bounds, "topics", 1_000_000) ?? limits.topics
         limits.subscribers = Self.count(bounds, "subscribers", 100_000) ?? limits.subscribers
         wire.connections = Self.count(bounds, "connections", 1_000_000) ?? wire.connections
+        wire.topics = Self.count(bounds, "port_topics", 1_000_000) ?? max(limits.topics / 2, 1)
+        wire.connectionTopics =
+            Self.count(bounds, "connection_topics", 1_000_000)
+            ?? min(wire.connectionTopics, wire.topics)
         wire.writeTime = bounds.duration("write_time") ?? wire.writeTime
         if topics.count > limits.topics {
             bounds.complain("topics", "there are \(topics.count) configured topics")
@@ -121,6 +125,8 @@ struct BrokerSection: Sendable, Equatable {
             ("limits.bytes", "\(limits.bytes)", true), ("limits.topics", "\(limits.topics)", true),
             ("limits.subscribers", "\(limits.subscribers)", true),
             ("limits.connections", "\(wire.connections)", true),
+            ("limits.port_topics", "\(wire.topics)", true),
+            ("limits.connection_topics", "\(wire.connectionTopics)", true),
             ("limits.write_time", "\(wire.writeTime)", true),
         ]
         return facts.map { SettingFact("broker.\($0)", $1, isReloadable: $2) }

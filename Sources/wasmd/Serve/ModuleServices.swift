@@ -42,7 +42,11 @@ struct ModuleServices: DaemonService {
             entry = section.call.map { ServiceDefinition.Entry.function(Name($0)) } ?? .command
         }
         // What cannot be read now would fail again and again.
-        _ = try ModuleFile(path)
+        do throws(Refusal) {
+            _ = try ModuleFile(path)
+        } catch {
+            throw Refusal(file: "\(place).module", reason: error.text)
+        }
         var definition = ServiceDefinition(section.name, entry) { try ModuleFile(path).bytes }
         var secrets: [(name: String, value: [UInt8])] = []
         for secret in section.secrets {

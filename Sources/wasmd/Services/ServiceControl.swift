@@ -113,8 +113,10 @@ struct ServiceControl {
             let numbers = ["starts", "failures"].map { key in
                 "\(service[key]?.integerValue ?? 0) \(key)"
             }
-            let outcome = text(service, "outcome").split(separator: "\n").first ?? ""
-            return ([text(service, "name"), text(service, "state")] + numbers + [String(outcome)])
+            // A trap has a line for each function that was running.
+            let outcome = service["outcome"]?.stringValue ?? ""
+            let first = HarmlessText.text(outcome.utf8.prefix { $0 != 0x0a })
+            return ([text(service, "name"), text(service, "state")] + numbers + [first])
                 .filter { !$0.isEmpty }.joined(separator: "  ")
         }
     }

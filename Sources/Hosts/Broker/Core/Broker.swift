@@ -89,10 +89,13 @@ public final class Broker: Sendable {
         public var isRetained = false
         /// The bridge through which it came.
         public var origin: String?
+        /// In which the topic counts if this makes it; nil for the limit of all alone.
+        public var share: TopicShare?
 
-        public init(isRetained: Bool = false, origin: String? = nil) {
+        public init(isRetained: Bool = false, origin: String? = nil, share: TopicShare? = nil) {
             self.isRetained = isRetained
             self.origin = origin
+            self.share = share
         }
     }
 

@@ -7,7 +7,7 @@ public struct BrokerLimits: Hashable, Sendable {
     /// own.
     public var messages = 1_000_000
     public var bytes = 256 << 20
-    /// Topics, also those that are empty.
+    /// Topics, also those that are empty. Those of a reserved `TopicShare` are beside them.
     public var topics = 1000
     /// Subscriptions, also named ones that nobody is attached to.
     public var subscribers = 1000

@@ -10,6 +10,9 @@ struct BrokerState {
     var named: [String: Subscriber] = [:]
     var lastSubscriber: UInt64 = 0
     var lastSequence: UInt64 = 0
+    /// Topics of reserved shares, and how many these may have.
+    var reservedTopics = 0
+    var reservedRoom = 0
     /// Messages that have holders, and their bytes.
     var messages = 0
     var bytes = 0
@@ -75,12 +78,13 @@ struct BrokerState {
             let topic = topics[name] ?? Topic(name, chosen, isConfigured: true)
             topic.options = chosen
             topic.isConfigured = true
+            leaveShare(topic)
             if topics[name] == nil { insert(topic) }
         }
         for topic in topics.values where topic.isConfigured && options.topics[topic.name] == nil {
             topic.isConfigured = false
             if let dynamic = options.dynamic { topic.options = dynamic }
-            if topic.isIdle { topics[topic.name] = nil }
+            if topic.isIdle { remove(topic) }
         }
     }
 
@@ -94,25 +98,6 @@ struct BrokerState {
         topics[topic.name] = topic
         topic.subscribers = subscribers.values.filter { $0.matches(topic.name) }
             .sorted { $0.number < $1.number }
-    }
-
-    /// The topic for a publication; makes it if clients may.
-    private mutating func topic(_ name: TopicName) throws(BrokerError) -> Topic {
-        if let topic = topics[name] { return topic }
-        guard let dynamic = options.dynamic else { throw .unknownTopic(name) }
-        try makeRoomForTopic()
-        let topic = Topic(name, dynamic, isConfigured: false)
-        insert(topic)
-        return topic
-    }
-
-    private mutating func makeRoomForTopic() throws(BrokerError) {
-        guard topics.count >= options.limits.topics else { return }
-        // Nothing is known of an idle topic but its counters.
-        guard let idle = topics.values.first(where: { !$0.isConfigured && $0.isIdle }) else {
-            throw .full(limit: "topics")
-        }
-        topics[idle.name] = nil
     }
 
     // MARK: Holding
@@ -184,7 +169,7 @@ struct BrokerState {
         do throws(BrokerError) {
             if isClosed { throw .ended(.closed) }
             guard permissions.mayPublish(to: name) else { throw .mayNotPublish(name) }
-            let topic = try topic(name)
+            let topic = try topic(name, publication.share)
             do throws(BrokerError) {
                 try admit(payload, topic)
             } catch {

@@ -3,6 +3,8 @@ final class Topic: @unchecked Sendable {
     let name: TopicName
     var options: TopicOptions
     var isConfigured: Bool
+    /// In which it counts; nil for one that nobody made, or that anybody may make.
+    var share: TopicShare?
     var queue = FIFO<HeldMessage>()
     var queueBytes = 0
     var retained: HeldMessage?

@@ -5,11 +5,13 @@ import WasmdEventLoop
 struct WireConnection {
     private let stream: ByteStream
     private let server: WireServer
+    private let publication: Broker.Publication
     private let unwritten = UnwrittenMessages()
 
     init(_ stream: ByteStream, _ server: WireServer) {
         self.stream = stream
         self.server = server
+        publication = Broker.Publication(share: server.makeShare())
     }
 
     /// Bytes of a command beside its value: the topic and a space.
@@ -76,7 +78,9 @@ struct WireConnection {
             case .publish(let topic, let value):
                 if let token = unwritten.begin() {
                     let server = server
-                    server.broker.publish(value, to: topic, as: options.permissions) { error in
+                    server.broker.publish(
+                        value, to: topic, publication, as: options.permissions
+                    ) { error in
                         token.end()
                         server.count {
                             if error == nil { $0.commands &+= 1 } else { $0.ignored &+= 1 }
@@ -84,7 +88,8 @@ struct WireConnection {
                     }
                     return await stream.loop.yieldIfSpent()
                 }
-                try await server.broker.publish(value, to: topic, as: options.permissions)
+                try await server.broker.publish(
+                    value, to: topic, publication, as: options.permissions)
             case .read(let topic):
                 // The client may read what it has published.
                 if unwritten.isSome { try await server.broker.flush() }

@@ -21,6 +21,10 @@ public final class WireServer: Sendable {
         /// Bytes that are no command, one after the other, after which a connection is closed.
         public var nonsense = 1 << 20
         public var permissions = TopicPermissions.all
+        /// Topics that all clients together may make, and each connection: the others of the
+        /// broker's are for bridges and operators. `TopicShare` says which ones count.
+        public var topics = 500
+        public var connectionTopics = 100
 
         public init() {}
     }
@@ -39,6 +43,8 @@ public final class WireServer: Sendable {
     }
 
     let broker: Broker
+    /// The topics that clients have made.
+    private let share: TopicShare
     private let state: Mutex<State>
 
     private struct State: Sendable {
@@ -51,12 +57,21 @@ public final class WireServer: Sendable {
 
     public init(_ broker: Broker, _ options: Options = Options()) {
         self.broker = broker
+        share = TopicShare("port_topics", limit: options.topics)
         state = Mutex(State(options: options))
     }
 
     public var options: Options {
         get { state.withLock { $0.options } }
-        set { state.withLock { $0.options = newValue } }
+        set {
+            share.limit = newValue.topics
+            state.withLock { $0.options = newValue }
+        }
+    }
+
+    /// The topics that a connection may make.
+    func makeShare() -> TopicShare {
+        TopicShare("connection_topics", limit: options.connectionTopics, of: share)
     }
 
     public var statistics: Statistics { state.withLock { $0.statistics } }

@@ -90,11 +90,14 @@ public final class GuestHTTP: Sendable {
         case .notAllowed:
             state.withLock { $0.refused &+= 1 }
             if let url = OutboundURL(url) {
-                tell("request to \(Self.place(url)) was refused: the host is not allowed")
+                tell("request to \(Self.place(url)) was refused: \(Self.notAllowed)")
             }
             throw .notAllowed
         }
     }
+
+    /// How a report ends if the policy does not know the host.
+    public static let notAllowed = "the host is not allowed"
 
     /// Starts a request.
     func begin(_ request: Request) throws(GuestHTTPError) -> PendingWork<OutboundClient.Answer> {
@@ -184,7 +187,7 @@ public final class GuestHTTP: Sendable {
     /// The next bytes of a body, which `write` takes; they stay if it throws.
     func read(
         _ handle: UInt32, upTo count: Int, _ write: ([UInt8]) throws(GuestHTTPError) -> Void
-    ) throws(GuestHTTPError) -> Int {
+    ) throws(GuestHTTPError) {
         let bytes = state.withLock { state -> [UInt8]? in
             state.responses[handle].map { Array($0.body[$0.position...].prefix(count)) }
         }
@@ -195,6 +198,5 @@ public final class GuestHTTP: Sendable {
             let position = min(response.position + bytes.count, response.body.count)
             state.responses[handle]?.position = position
         }
-        return bytes.count
     }
 }

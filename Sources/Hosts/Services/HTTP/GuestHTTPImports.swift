@@ -36,11 +36,10 @@ public enum GuestHTTPImports {
             result { () throws(GuestHTTPError) in
                 let memory = try GuestHTTPMemory(caller)
                 let guest = find(caller) ?? nothing
-                let number = try guest.read(handle, upTo: Int(count)) {
-                    (bytes) throws(GuestHTTPError) in
+                try guest.read(handle, upTo: Int(count)) { (bytes) throws(GuestHTTPError) in
                     try memory.write(bytes, at: buffer)
+                    try memory.write(count: bytes.count, at: written)
                 }
-                try memory.write(count: number, at: written)
             }
         }
     }

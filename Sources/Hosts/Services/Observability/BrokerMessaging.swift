@@ -20,12 +20,17 @@ public struct BrokerMessaging: Messaging {
         self.note = note
     }
 
-    public func publish(topic: String, message: [UInt8], on loop: EventLoop) async throws {
+    public func publish(
+        topic: String, message: [UInt8], _ share: TopicShare?, on loop: EventLoop
+    ) async throws {
         // What the wire protocol ignores is ignored here as well.
         guard let name = TopicName(topic) else { return }
         do throws(BrokerError) {
-            try await broker.publish(message, to: name, as: permissions)
+            try await broker.publish(
+                message, to: name, Broker.Publication(share: share), as: permissions)
         } catch .unknownTopic {
+        } catch .full(let limit) where limit == share?.name {
+            throw MessagingError.tooManyTopics(limit: share?.limit ?? 0)
         } catch {
             throw MessagingError(error)
         }

@@ -1,4 +1,6 @@
+import Synchronization
 import WasmInterpreter
+import WasmSystem
 
 /// Strings between host and guest, as the bindings generators of 2022 passed them: UTF-8, as an
 /// address and a count. Memory for strings that the guest receives is allocated by its own
@@ -58,29 +60,65 @@ enum CanonicalStrings {
         }
     }
 
+    /// What the guest's function may use. The time is that of the processor: on a machine that has
+    /// too much to do, a guest must not fail because its thread had to wait.
     private static let fuel: UInt64 = 1_000_000
-    private static let time = Duration.milliseconds(50)
+    private static let time: UInt64 = 50_000_000
+    /// After which the time is looked at: the longest calls of the host take a quarter of a
+    /// millisecond.
+    private static let slice: UInt64 = 100
+    /// Whatever the processor did meanwhile.
+    private static let patience = Duration.seconds(5)
 
     /// Calls a function of the guest with little fuel and time. What it used is charged to the
     /// guest.
     private static func bounded(_ store: Store, _ body: () throws -> [Value]) throws -> [Value] {
-        let (before, deadline) = (store.fuel, store.deadline)
-        let allowance = min(before ?? fuel, fuel)
-        store.fuel = allowance
-        let end = ContinuousClock.now + time
+        let (before, deadline, policy) = (store.fuel, store.deadline, store.onOutOfFuel)
+        let most = min(before ?? fuel, fuel)
+        let begin = SystemClock.threadCPUTime.now
+        let given = GivenFuel(min(slice, most))
+        store.fuel = given.units
+        store.onOutOfFuel = .ask { missing in
+            guard SystemClock.threadCPUTime.now &- begin < time else { return 0 }
+            return given.add(max(missing, slice), upTo: most)
+        }
+        let end = ContinuousClock.now + patience
         store.deadline = deadline.map { min($0, end) } ?? end
         defer {
-            let used = allowance - min(store.fuel ?? 0, allowance)
+            let used = given.units - min(store.fuel ?? 0, given.units)
             store.fuel = before.map { $0 - min(used, $0) }
-            store.deadline = deadline
+            (store.deadline, store.onOutOfFuel) = (deadline, policy)
         }
-        return try body()
+        do {
+            return try body()
+        } catch let trap as Trap where trap.code == .outOfFuel && (before ?? .max) > most {
+            throw Trap(.hostError, cause: StringFault.slowAllocator)
+        }
+    }
+}
+
+/// Fuel that a call has got so far. Threads that the guest starts meanwhile have its policy too.
+private final class GivenFuel: Sendable {
+    private let state: Mutex<UInt64>
+
+    init(_ units: UInt64) { state = Mutex(units) }
+
+    var units: UInt64 { state.withLock { $0 } }
+
+    /// Gives more, and returns how much.
+    func add(_ units: UInt64, upTo most: UInt64) -> UInt64 {
+        state.withLock { given in
+            let more = min(units, most - min(given, most))
+            given += more
+            return more
+        }
     }
 }
 
 /// Why a string could not be passed.
 enum StringFault: Error, Equatable, CustomStringConvertible {
     case noAllocator
+    case slowAllocator
     case noFunction(Name)
     case tooLong(UInt32, limit: UInt32)
 
@@ -89,6 +127,9 @@ enum StringFault: Error, Equatable, CustomStringConvertible {
         case .noAllocator:
             "the module exports no function \"canonical_abi_realloc\" that returns an address, "
                 + "which strings for it need"
+        case .slowAllocator:
+            "\"canonical_abi_realloc\" of the module has computed for 50 ms, or used 1,000,000 units "
+                + "of fuel, for one string"
         case .noFunction(let name): "the module exports no function \"\(name)\""
         case .tooLong(let count, let limit):
             "a string has \(count) bytes, of \(limit) that are allowed"

@@ -24,7 +24,7 @@ public final class HostObservability: Sendable {
     /// Nil for a host without messages.
     private let place: Place?
     private let topics: TopicPermissions
-    private let published: PublishedTopics
+    private let share: TopicShare?
     private let write: @Sendable ([UInt8]) -> Void
     private let state = Mutex(State())
 
@@ -38,17 +38,17 @@ public final class HostObservability: Sendable {
     /// - Parameters:
     ///   - messaging: where messages go.
     ///   - topics: those that the guest may use.
-    ///   - published: the topics that it has published to, also in runs before.
+    ///   - share: in which the topics count that it makes, also in runs before.
     ///   - loop: on which it waits; must run, and need not be that of the guest.
     ///   - write: receives the lines of `loginfo`, each with its end.
     public init(
         _ messaging: any Messaging, _ topics: TopicPermissions = .all,
-        _ published: PublishedTopics = PublishedTopics(limit: .max), on loop: EventLoop,
+        _ share: TopicShare? = nil, on loop: EventLoop,
         write: @escaping @Sendable ([UInt8]) -> Void
     ) {
         place = Place(messaging: messaging, loop: loop)
         self.topics = topics
-        self.published = published
+        self.share = share
         self.write = write
     }
 
@@ -56,7 +56,7 @@ public final class HostObservability: Sendable {
     public init(write: @escaping @Sendable ([UInt8]) -> Void) {
         place = nil
         topics = .none
-        published = PublishedTopics(limit: 0)
+        share = nil
         self.write = write
     }
 
@@ -154,17 +154,13 @@ public final class HostObservability: Sendable {
 
     private func publish(_ topic: String, _ message: [UInt8]) throws -> Suspension {
         let place = try exchange()
-        if let name = TopicName(topic) {
-            guard topics.mayPublish(to: name) else {
-                throw Trap(.hostError, cause: MessagingError.notAllowed(topic: topic))
-            }
-            guard published.admits(name) else {
-                throw Trap(
-                    .hostError, cause: MessagingError.tooManyTopics(limit: published.limit))
-            }
+        if let name = TopicName(topic), !topics.mayPublish(to: name) {
+            throw Trap(.hostError, cause: MessagingError.notAllowed(topic: topic))
         }
+        let share = share
         let work = PendingWork(on: place.loop) {
-            try await place.messaging.publish(topic: topic, message: message, on: place.loop)
+            try await place.messaging.publish(
+                topic: topic, message: message, share, on: place.loop)
         }
         return work.suspension { _, _, result in
             if case .failure(let error) = result { throw Trap(.hostError, cause: error) }

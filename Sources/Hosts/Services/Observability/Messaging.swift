@@ -1,3 +1,4 @@
+import WasmdBroker
 import WasmdEventLoop
 
 /// Where modules exchange messages by topic: behind `publish`, `read` and `subscribe` of
@@ -6,7 +7,10 @@ import WasmdEventLoop
 /// Topics and messages are UTF-8; a topic has no blanks.
 public protocol Messaging: Sendable {
     /// Sends a message; from a task of `loop`.
-    func publish(topic: String, message: [UInt8], on loop: EventLoop) async throws
+    ///
+    /// - Parameter share: in which the topic counts if this makes it.
+    func publish(
+        topic: String, message: [UInt8], _ share: TopicShare?, on loop: EventLoop) async throws
 
     /// Takes the oldest message of a topic, as `TOPIC MESSAGE`, or `TOPIC empty`; from a task of
     /// `loop`. Waits for as long as there is no such topic.
@@ -40,7 +44,7 @@ public enum MessagingError: Error, Sendable, Equatable {
     case refused(String)
     /// The module has too many subscriptions.
     case tooManySubscriptions(limit: Int)
-    /// The module has published to too many topics.
+    /// Too many topics that the module has made hold messages.
     case tooManyTopics(limit: Int)
 }
 
@@ -58,8 +62,8 @@ extension MessagingError: CustomStringConvertible {
         case .tooManySubscriptions(let limit):
             "the module has \(limit) subscriptions, which is the limit"
         case .tooManyTopics(let limit):
-            "the module has published to \(limit) topics, which is the limit: 'topics' of its "
-                + "service allows more"
+            "the module has made \(limit) topics that hold messages, which is the limit: 'topics' "
+                + "of its service allows more"
         }
     }
 }

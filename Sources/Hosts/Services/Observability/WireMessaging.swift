@@ -38,7 +38,10 @@ public struct WireMessaging: Messaging {
         }
     }
 
-    public func publish(topic: String, message: [UInt8], on loop: EventLoop) async throws {
+    public func publish(
+        topic: String, message: [UInt8], _ share: TopicShare?, on loop: EventLoop
+    ) async throws {
+        // Which topics there are is the server's affair.
         let stream = try await connect(loop)
         defer { stream.close() }
         let payload = Array("\(topic) ".utf8) + message

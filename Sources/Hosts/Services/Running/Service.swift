@@ -4,6 +4,7 @@ import Synchronization
 import WasmInterpreter
 import WasmSystem
 import WasmWASI
+import WasmdBroker
 import WasmdDigests
 import WasmdEventLoop
 import WasmdGuests
@@ -15,7 +16,7 @@ public final class Service: Sendable {
     private let host: ServiceHost
     private let guests: GuestLoop
     private let scope: RunScope
-    private let published: PublishedTopics
+    private let share: TopicShare
     private let state: Mutex<State>
 
     private struct State: Sendable {
@@ -39,7 +40,8 @@ public final class Service: Sendable {
         self.host = host
         self.guests = guests
         scope = RunScope(.module, definition.name)
-        published = PublishedTopics(limit: definition.topicLimit)
+        share = TopicShare(
+            "topics of the service", limit: definition.topicLimit, isReserved: true)
         state = Mutex(
             State(
                 status: ServiceStatus(name: definition.name),
@@ -273,7 +275,7 @@ public final class Service: Sendable {
         request.caller = Self.caller(definition.name)
         request.logsErrors = host.logsErrors
         let http = host.http(for: definition, on: guests.loop)
-        let observability = host.observability(for: definition, published, on: guests.loop)
+        let observability = host.observability(for: definition, share, on: guests.loop)
         let stores = host.stores(for: definition, on: guests.loop)
         defer {
             observability.end()

@@ -29,7 +29,7 @@ public struct ServiceDefinition: Sendable {
     public var sessions = 42
     /// The topics that it may publish, and read and subscribe.
     public var topics = TopicPermissions.none
-    /// Different topics that it may publish to.
+    /// Topics that it may make: those count that hold messages or have a last value.
     public var topicLimit = 200
     public var restart = RestartPolicy()
     public var limits = RunLimits()

@@ -1,6 +1,7 @@
 import Synchronization
 import WasmInterpreter
 import WasmSystem
+import WasmdBroker
 import WasmdEventLoop
 import WasmdGuests
 import WasmdHTTPClient
@@ -140,12 +141,12 @@ public final class ServiceHost: Sendable {
     }
 
     func observability(
-        for definition: ServiceDefinition, _ published: PublishedTopics, on loop: EventLoop
+        for definition: ServiceDefinition, _ share: TopicShare, on loop: EventLoop
     ) -> HostObservability {
         var write = options.write
         if let log = definition.log { write = { log.write($0) } }
         return HostObservability(
-            options.messaging, definition.topics, published, on: loop, write: write)
+            options.messaging, definition.topics, share, on: loop, write: write)
     }
 
     func stores(for definition: ServiceDefinition, on loop: EventLoop) -> GuestStores {

@@ -51,7 +51,8 @@ public enum ServiceSurface {
     ) throws(APIFailure) -> Service {
         let name = request.text("service")
         guard let service = host.service(name) else {
-            throw APIFailure(.notFound, "there is no service '\(name)'")
+            throw APIFailure(
+                .notFound, "there is no service '\(name)': 'wasmd services list' has their names")
         }
         return service
     }
@@ -68,7 +69,10 @@ public enum ServiceSurface {
             members.append(.init("started", .string("\(Timestamp(nanoseconds: time))")))
         }
         if let outcome = status.outcome {
-            members.append(.init("outcome", .string(HarmlessText.text(outcome, atMost: 2000))))
+            // A trap has a line for each function that was running.
+            let lines = outcome.utf8.split(separator: 0x0a).prefix(100)
+                .map { HarmlessText.text($0.prefix(1000)) }
+            members.append(.init("outcome", .string(lines.joined(separator: "\n"))))
         }
         if let time = status.nextStart {
             members.append(
