@@ -85,7 +85,7 @@ try EventLoop().run { loop in
     show("from publishing to the subscriber, p99", p99, "us")
 }
 if CommandLine.arguments.count > 1 {
-    let store = try WasmdStorage.Store(folder: Array(CommandLine.arguments[1].utf8))
+    let store = try RecordStore(folder: Array(CommandLine.arguments[1].utf8))
     var options = Broker.Options()
     options.dynamic?.isDurable = true
     let broker = try Broker(options, store: store)

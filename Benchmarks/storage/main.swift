@@ -48,7 +48,7 @@ func memory() -> Int {
 }
 
 func writer(
-    _ store: Store, _ task: Int, _ value: [UInt8], until end: Double
+    _ store: RecordStore, _ task: Int, _ value: [UInt8], until end: Double
 ) -> @Sendable () async -> Int {
     {
         var count = 0
@@ -63,7 +63,7 @@ func writer(
 }
 
 func writes() throws {
-    let store = try Store(folder: folder)
+    let store = try RecordStore(folder: folder)
     let tasks = number(4, 64)
     let duration = Double(number(3, 3))
     let value = [UInt8](repeating: 7, count: 200)
@@ -84,7 +84,7 @@ func writes() throws {
 }
 
 func fill() throws {
-    let store = try Store(folder: folder)
+    let store = try RecordStore(folder: folder)
     let value = (0..<200).map { UInt8(truncatingIfNeeded: $0 &* 7) }
     var transaction = Transaction()
     let count = number(3, 1_000_000)
@@ -104,7 +104,7 @@ func fill() throws {
 func open() throws {
     let before = memory()
     let began = now()
-    let store = try Store(folder: folder)
+    let store = try RecordStore(folder: folder)
     let seconds = now() - began
     let count = store.statistics.records
     print(
@@ -114,7 +114,7 @@ func open() throws {
 }
 
 func reads() throws {
-    let store = try Store(folder: folder)
+    let store = try RecordStore(folder: folder)
     let loop = try EventLoop()
     let count = store.statistics.records
     try loop.run { loop in
@@ -134,7 +134,7 @@ func reads() throws {
 }
 
 func blobs() throws {
-    let store = try Store(folder: folder)
+    let store = try RecordStore(folder: folder)
     let count = number(3, 2000)
     var bytes = [UInt8](repeating: 1, count: number(4, 4096))
     let began = now()
@@ -149,7 +149,7 @@ func blobs() throws {
 
 /// How long writes and reads take while all of the store is compacted.
 func compaction() throws {
-    let store = try Store(folder: folder)
+    let store = try RecordStore(folder: folder)
     let isOver = WordCell()
     let began = now()
     let thread = SystemThread.start {

@@ -32,10 +32,10 @@ final class TestFolder: Sendable {
         remove(path)
     }
 
-    func store() throws -> WasmdStorage.Store {
-        var options = WasmdStorage.Store.Options()
+    func store() throws -> RecordStore {
+        var options = RecordStore.Options()
         options.segmentSize = 64 << 10
-        return try WasmdStorage.Store(folder: Array(path.utf8), options)
+        return try RecordStore(folder: Array(path.utf8), options)
     }
 }
 

@@ -36,7 +36,7 @@ struct ExecutorHouse {
         _ body: @escaping @Sendable (ExecutorHouse) async throws -> Void
     ) throws {
         let path = folder ?? Array("/tmp/wasmd-executor-\(UInt64.random(in: 0...UInt64.max))".utf8)
-        let store = try WasmdStorage.Store(folder: path)
+        let store = try RecordStore(folder: path)
         defer {
             store.close()
             if folder == nil { removeFolder(path) }

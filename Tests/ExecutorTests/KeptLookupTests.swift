@@ -76,7 +76,7 @@ import WasmdStorage
 
     @Test func changesOfOneModuleAtTheSameTime() throws {
         let path = Array("/tmp/wasmd-changes-\(UInt64.random(in: 0...UInt64.max))".utf8)
-        let store = try WasmdStorage.Store(folder: path)
+        let store = try RecordStore(folder: path)
         defer {
             store.close()
             removeFolder(path)

@@ -67,7 +67,7 @@ struct ModulesHouse {
         _ body: @escaping @Sendable (ModulesHouse) async throws -> Void
     ) throws {
         let path = folder ?? Self.newFolder()
-        let store = try WasmdStorage.Store(folder: path)
+        let store = try RecordStore(folder: path)
         defer {
             store.close()
             if folder == nil { removeFolder(path) }

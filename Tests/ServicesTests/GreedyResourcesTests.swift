@@ -197,7 +197,7 @@ import WasmdStorage
               (br $l))
             """, more: "(global $error (mut i32) (i32.const 0))")
         let folder = try TestFolder()
-        let store = try WasmdStorage.Store(folder: folder.path)
+        let store = try RecordStore(folder: folder.path)
         defer { store.close() }
         let notes = try ServiceTrial.run(
             [
@@ -266,6 +266,6 @@ struct TestFolder {
     init() throws {
         let number = UInt32.random(in: 0...999_999)
         path = Array("/tmp/wasmd-services-\(SystemClock.monotonic.now)-\(number)".utf8)
-        try WasmdStorage.Store.makeFolder(path)
+        try RecordStore.makeFolder(path)
     }
 }

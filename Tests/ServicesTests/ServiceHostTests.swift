@@ -88,7 +88,7 @@ import WasmdStorage
     /// Runs services until all have ended for good, or `isOver`.
     private func run(
         _ definitions: [ServiceDefinition], patience: Duration = .seconds(5),
-        store: WasmdStorage.Store? = nil,
+        store: RecordStore? = nil,
         during body: @escaping @Sendable (ServiceHost, EventLoop) async throws -> Void = {
             _ = await $0.ended(on: $1)
         }
@@ -457,8 +457,8 @@ import WasmdStorage
     @Test func storesByName() throws {
         let folder = "/tmp/wasmd-services-\(SystemClock.monotonic.now)"
         let path = Array(folder.utf8)
-        try WasmdStorage.Store.makeFolder(path)
-        let store = try WasmdStorage.Store(folder: path)
+        try RecordStore.makeFolder(path)
+        let store = try RecordStore(folder: path)
         defer { store.close() }
         let text = Self.storing
         let (log, _) = try run(

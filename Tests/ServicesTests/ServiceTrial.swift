@@ -146,7 +146,7 @@ final class ServiceTrial: Sendable {
     @discardableResult
     static func run(
         _ definitions: [ServiceDefinition], _ change: (inout Broker.Options) -> Void = { _ in },
-        store: WasmdStorage.Store? = nil,
+        store: RecordStore? = nil,
         _ body: @escaping @Sendable (ServiceTrial) async throws -> Void
     ) throws -> ServiceNotes {
         let notes = ServiceNotes()

@@ -26,7 +26,7 @@ func value(_ thread: Int, _ index: Int) -> [UInt8] {
     return [UInt8](repeating: UInt8(truncatingIfNeeded: index &+ thread), count: size)
 }
 
-@Sendable func write(_ store: Store, _ round: String, _ thread: Int) {
+@Sendable func write(_ store: RecordStore, _ round: String, _ thread: Int) {
     var index = 0
     while true {
         let value = value(thread, index)
@@ -49,7 +49,7 @@ func value(_ thread: Int, _ index: Int) -> [UInt8] {
     }
 }
 
-func fill(_ store: Store) {
+func fill(_ store: RecordStore) {
     var index = 0
     while true {
         var transaction = Transaction()
@@ -71,10 +71,10 @@ func fill(_ store: Store) {
 
 let arguments = CommandLine.arguments
 guard arguments.count >= 3 else { CurrentProcess.exit(2) }
-var options = Store.Options()
+var options = RecordStore.Options()
 options.segmentSize = 256 << 10
 do throws(StorageError) {
-    let store = try Store(folder: Array(arguments[2].utf8), options)
+    let store = try RecordStore(folder: Array(arguments[2].utf8), options)
     say("ready")
     switch arguments[1] {
     case "write":

@@ -35,7 +35,7 @@ import WasmdDigests
     @Test func anArchiveIsADataFolder() throws {
         let path = Array("/tmp/wasmd-archive-\(UInt64.random(in: 0...UInt64.max))".utf8)
         defer { _ = system("rm -rf '\(String(decoding: path, as: UTF8.self))'") }
-        let store = try Store(folder: path)
+        let store = try RecordStore(folder: path)
         defer { store.close() }
         let content = [UInt8](repeating: 7, count: 300_001)
         let pin = try store.blobs.put(content)

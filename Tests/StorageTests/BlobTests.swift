@@ -7,7 +7,7 @@ import WasmdDigests
 @Suite struct BlobTests {
     @Test func writeReadVerify() throws {
         let disk = MemoryDisk()
-        let store = try Store(folder: [], PowerCutTests.options(), disk)
+        let store = try RecordStore(folder: [], PowerCutTests.options(), disk)
         let writer = try store.blobs.write()
         try writer.append([1, 2, 3])
         try writer.append([])
@@ -47,7 +47,7 @@ import WasmdDigests
     /// Who has stored a blob can reference it, also while others store the same.
     @Test func theSameBlobAtTheSameTime() throws {
         let disk = MemoryDisk()
-        let store = try Store(folder: [], PowerCutTests.options(), disk)
+        let store = try RecordStore(folder: [], PowerCutTests.options(), disk)
         let first = try store.blobs.put([1, 2, 3])
         // A second writer has its name, and its folder is not synced yet.
         store.core.ledger.appears(first.digest)
@@ -69,7 +69,7 @@ import WasmdDigests
     /// Writers of the same new bytes do not hinder each other from referencing them.
     @Test func theSameBytesAtTheSameTime() throws {
         let disk = MemoryDisk()
-        let store = try Store(folder: [], PowerCutTests.options(), disk)
+        let store = try RecordStore(folder: [], PowerCutTests.options(), disk)
         runOnThreads(8) {
             for index in 0..<50 {
                 do throws(StorageError) {
@@ -90,7 +90,7 @@ import WasmdDigests
     /// A writer that is dropped, or was being used when the process ended, leaves nothing.
     @Test func unfinishedBlobs() throws {
         let disk = MemoryDisk()
-        let store = try Store(folder: [], PowerCutTests.options(), disk)
+        let store = try RecordStore(folder: [], PowerCutTests.options(), disk)
         do {
             let writer = try store.blobs.write()
             try writer.append([1])
@@ -100,7 +100,7 @@ import WasmdDigests
         let writer = try store.blobs.write()
         try writer.append([1])
         let again = MemoryDisk(disk.disk)
-        _ = try Store(folder: [], PowerCutTests.options(), again)
+        _ = try RecordStore(folder: [], PowerCutTests.options(), again)
         #expect(again.disk.folders[2].isEmpty)
         _ = try writer.finish()
     }
@@ -108,7 +108,7 @@ import WasmdDigests
     /// Garbage is what neither a record references nor a pin keeps.
     @Test func garbage() throws {
         let disk = MemoryDisk()
-        let store = try Store(folder: [], PowerCutTests.options(), disk)
+        let store = try RecordStore(folder: [], PowerCutTests.options(), disk)
         var pins: [BlobPin] = []
         for number in 0..<6 { pins.append(try store.blobs.put([UInt8(number)])) }
         let digests = pins.map(\.digest)
@@ -134,7 +134,7 @@ import WasmdDigests
         #expect(try store.blobs.collectGarbage() == 1)
         pins = []
         store.close()
-        let again = try Store(folder: [], PowerCutTests.options(), MemoryDisk(disk.disk))
+        let again = try RecordStore(folder: [], PowerCutTests.options(), MemoryDisk(disk.disk))
         #expect(again.snapshot().blobs([2]) == [digests[1]])
         // What nobody references is removed when the store is opened.
         #expect(try again.blobs.list() == [digests[1]])

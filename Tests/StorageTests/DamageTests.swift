@@ -23,7 +23,7 @@ import WasmdDigests
 
         init(count: Int, valueSize: Int, closes: Bool = true) throws {
             let disk = MemoryDisk()
-            let store = try Store(folder: [], PowerCutTests.options(), disk)
+            let store = try RecordStore(folder: [], PowerCutTests.options(), disk)
             var random = Randomness(UInt64(count))
             for index in 0..<count {
                 var transaction = Transaction()
@@ -42,7 +42,7 @@ import WasmdDigests
         }
 
         /// Every record that is there has a value that was written.
-        func check(_ store: Store, _ place: String) throws -> Int {
+        func check(_ store: RecordStore, _ place: String) throws -> Int {
             let snapshot = store.snapshot()
             let keys = snapshot.keys()
             for key in keys {
@@ -77,7 +77,7 @@ import WasmdDigests
                     isHeader = offset < LogFormat.firstFrame
                 }
             }
-            let store = try Store(folder: [], PowerCutTests.options(), disk)
+            let store = try RecordStore(folder: [], PowerCutTests.options(), disk)
             _ = try fixture.check(store, place)
             let report = store.report
             let isLast = number == fixture.numbers.last
@@ -104,7 +104,7 @@ import WasmdDigests
                 #expect(try fixture.readableCount(store, place) == count)
             }
             store.close()
-            let again = try Store(folder: [], PowerCutTests.options(), disk)
+            let again = try RecordStore(folder: [], PowerCutTests.options(), disk)
             #expect(try again.getBlocking(Array("new".utf8))?.value == [1], "\(place)")
             #expect(again.report.tail == nil, "\(place): \(again.report)")
             if turn % 5 == 0 {
@@ -119,7 +119,7 @@ import WasmdDigests
     /// A damaged record in the middle costs itself only, also when its length flipped.
     @Test(arguments: [0, 8, 12, 16, 36, 41, 70]) func damageCostsItselfOnly(_ offset: Int) throws {
         let disk = MemoryDisk()
-        let store = try Store(folder: [], PowerCutTests.options(), disk)
+        let store = try RecordStore(folder: [], PowerCutTests.options(), disk)
         for number in 0..<10 {
             var transaction = Transaction()
             transaction.put([UInt8(number)], [UInt8](repeating: 7, count: 100))
@@ -128,7 +128,7 @@ import WasmdDigests
         store.close()
         let size = LogFormat.frameSize(LogFormat.entrySize + 1 + 100)
         disk.change(Segment.name(1)) { $0[LogFormat.firstFrame + 4 * size + offset] ^= 0x10 }
-        let again = try Store(folder: [], PowerCutTests.options(), disk)
+        let again = try RecordStore(folder: [], PowerCutTests.options(), disk)
         #expect(
             again.report.damage == [
                 .init(
@@ -141,7 +141,7 @@ import WasmdDigests
     /// A value that changes while the store is open is not served.
     @Test func damageWhileOpen() throws {
         let disk = MemoryDisk()
-        let store = try Store(folder: [], PowerCutTests.options(), disk)
+        let store = try RecordStore(folder: [], PowerCutTests.options(), disk)
         for key in 0..<3 {
             var transaction = Transaction()
             transaction.put([UInt8(key)], [UInt8](repeating: 7, count: 1000))
@@ -155,7 +155,7 @@ import WasmdDigests
         #expect(try store.getBlocking([0]) == nil)
         #expect(try store.getBlocking([2])?.value.count == 1000)
         store.close()
-        let again = try Store(folder: [], PowerCutTests.options(), disk)
+        let again = try RecordStore(folder: [], PowerCutTests.options(), disk)
         #expect(again.report.setAside == ["log/00000001.log.damaged"])
         #expect(again.statistics.records == 2)
     }
@@ -163,7 +163,7 @@ import WasmdDigests
     /// Values that are copies of frames are not taken for frames when a header is damaged.
     @Test func framesWithinValues() throws {
         let disk = MemoryDisk()
-        let store = try Store(folder: [], PowerCutTests.options(), disk)
+        let store = try RecordStore(folder: [], PowerCutTests.options(), disk)
         var first = Transaction()
         first.put([1], [1, 1, 1])
         try store.commitBlocking(first)
@@ -179,7 +179,7 @@ import WasmdDigests
         disk.change(Segment.name(1)) { bytes in
             bytes[LogFormat.firstFrame + LogFormat.frameSize(LogFormat.entrySize + 1 + 3) + 5] ^= 1
         }
-        let again = try Store(folder: [], PowerCutTests.options(), disk)
+        let again = try RecordStore(folder: [], PowerCutTests.options(), disk)
         #expect(again.statistics.records == 0)
         #expect(again.report.damage.map(\.transactions) == [1])
         #expect(again.snapshot().version > version)
@@ -193,14 +193,14 @@ import WasmdDigests
         let disk = MemoryDisk(fixture.disk)
         let foreign = try #require(other.disk.folders[1][Segment.name(other.numbers[1])])
         disk.change(Segment.name(middle)) { $0 = other.disk.files[foreign] ?? [] }
-        let store = try Store(folder: [], PowerCutTests.options(), disk)
+        let store = try RecordStore(folder: [], PowerCutTests.options(), disk)
         _ = try fixture.check(store, "foreign")
         #expect(!store.report.isComplete)
         store.close()
 
         var state = fixture.disk
         state.folders[1][Segment.name(middle)] = nil
-        let second = try Store(folder: [], PowerCutTests.options(), MemoryDisk(state))
+        let second = try RecordStore(folder: [], PowerCutTests.options(), MemoryDisk(state))
         #expect(second.report.missingSegments == [middle...middle])
         _ = try fixture.check(second, "missing")
         second.close()
@@ -214,7 +214,7 @@ import WasmdDigests
             }
         }
         #expect(throws: StorageError.unknownVersion(file: Segment.path(middle), 9)) {
-            try Store(folder: [], PowerCutTests.options(), third)
+            try RecordStore(folder: [], PowerCutTests.options(), third)
         }
     }
 
@@ -230,7 +230,7 @@ import WasmdDigests
                     Self.mutate(&bytes, &random)
                 }
             }
-            let store = try Store(folder: [], PowerCutTests.options(), disk)
+            let store = try RecordStore(folder: [], PowerCutTests.options(), disk)
             _ = try fixture.check(store, "turn \(turn)")
             store.close()
         }
@@ -277,7 +277,7 @@ import WasmdDigests
                 let header = Array(bytes[position..<(position + 36)])
                 bytes.set(CRC32C.checksum(header, after: seed), at: position + 36)
             }
-            let store = try Store(folder: [], PowerCutTests.options(), disk)
+            let store = try RecordStore(folder: [], PowerCutTests.options(), disk)
             for key in store.snapshot().keys() { _ = try? store.getBlocking(key.key) }
             var transaction = Transaction()
             transaction.put([1], [1])
@@ -309,7 +309,7 @@ import WasmdDigests
 
 extension DamageTests.Fixture {
     /// The number of records that can be read, apart from `new`.
-    func readableCount(_ store: Store, _ place: String) throws -> Int {
+    func readableCount(_ store: RecordStore, _ place: String) throws -> Int {
         var count = 0
         let snapshot = store.snapshot()
         for key in snapshot.keys(prefix: Array("key".utf8)) {

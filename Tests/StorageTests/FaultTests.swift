@@ -14,7 +14,7 @@ import WasmSystem
 
     @Test func fullDisk() throws {
         let disk = MemoryDisk()
-        let store = try Store(folder: [], PowerCutTests.options(), disk)
+        let store = try RecordStore(folder: [], PowerCutTests.options(), disk)
         try store.commitBlocking(transaction(1, 1000))
         let used = disk.disk.usedSize
         disk.set { $0.capacity = used + 2000 }
@@ -33,7 +33,7 @@ import WasmSystem
         disk.set { $0.capacity = .max }
         try store.commitBlocking(transaction(2, 9000))
         store.close()
-        let again = try Store(folder: [], PowerCutTests.options(), MemoryDisk(disk.disk))
+        let again = try RecordStore(folder: [], PowerCutTests.options(), MemoryDisk(disk.disk))
         #expect(again.report.isComplete && again.report.tail == nil)
         #expect(again.statistics.records == 3)
     }
@@ -43,7 +43,7 @@ import WasmSystem
         let disk = MemoryDisk()
         var options = PowerCutTests.options()
         options.reserveSize = 4096
-        let store = try Store(folder: [], options, disk)
+        let store = try RecordStore(folder: [], options, disk)
         for key in UInt8(0)..<4 { try store.commitBlocking(transaction(key, 1000)) }
         // The writing thread takes it when it has time.
         func reserved() -> Int {
@@ -66,7 +66,7 @@ import WasmSystem
         disk.set { $0.capacity = .max }
         try store.commitBlocking(transaction(9, 10))
         store.close()
-        let again = try Store(folder: [], options, MemoryDisk(disk.disk))
+        let again = try RecordStore(folder: [], options, MemoryDisk(disk.disk))
         #expect(again.report.isComplete && again.statistics.records == 1)
         again.close()
     }
@@ -75,14 +75,14 @@ import WasmSystem
     @Test func fullDiskBetweenSegments() throws {
         let empty = MemoryDisk()
         empty.set { $0.capacity = 100 }
-        let none = try Store(folder: [], PowerCutTests.options(), empty)
+        let none = try RecordStore(folder: [], PowerCutTests.options(), empty)
         #expect(none.writeFailure == .full(.nospc))
         #expect(throws: StorageError.full(.nospc)) {
             try none.commitBlocking(self.transaction(1, 10))
         }
         none.close()
         let disk = MemoryDisk()
-        let store = try Store(folder: [], PowerCutTests.options(), disk)
+        let store = try RecordStore(folder: [], PowerCutTests.options(), disk)
         for key in 0..<7 { try store.commitBlocking(transaction(UInt8(key), 10_000)) }
         let used = disk.disk.usedSize
         disk.set { $0.capacity = used + 900 }
@@ -93,14 +93,14 @@ import WasmSystem
         try store.commitBlocking(transaction(9, 100))
         #expect(store.statistics.segments == 2)
         store.close()
-        let again = try Store(folder: [], PowerCutTests.options(), MemoryDisk(disk.disk))
+        let again = try RecordStore(folder: [], PowerCutTests.options(), MemoryDisk(disk.disk))
         #expect(again.report.isComplete && again.statistics.records == 9)
     }
 
     /// After a failed sync nothing is written until the store is opened again.
     @Test func failedSync() throws {
         let disk = MemoryDisk()
-        let store = try Store(folder: [], PowerCutTests.options(), disk)
+        let store = try RecordStore(folder: [], PowerCutTests.options(), disk)
         try store.commitBlocking(transaction(1, 1000))
         disk.set { $0.failsSync = true }
         let failure = StorageError.readOnly(.failedSync(.io))
@@ -116,14 +116,14 @@ import WasmSystem
         let written = disk.events.count
         store.close()
         #expect(disk.events.count == written)
-        let again = try Store(folder: [], PowerCutTests.options(), MemoryDisk(disk.disk))
+        let again = try RecordStore(folder: [], PowerCutTests.options(), MemoryDisk(disk.disk))
         #expect(again.report.isComplete)
         try again.commitBlocking(transaction(3, 10))
     }
 
     @Test func failedSyncOfABlob() throws {
         let disk = MemoryDisk()
-        let store = try Store(folder: [], PowerCutTests.options(), disk)
+        let store = try RecordStore(folder: [], PowerCutTests.options(), disk)
         disk.set { $0.failsSync = true }
         #expect(throws: StorageError.readOnly(.failedSync(.io))) { try store.blobs.put([1]) }
         #expect(store.writeFailure == .readOnly(.failedSync(.io)))
@@ -132,7 +132,7 @@ import WasmSystem
     /// A write that failed and cannot be undone leaves a state that is not known.
     @Test func writesThatCannotBeUndone() throws {
         let disk = MemoryDisk()
-        let store = try Store(folder: [], PowerCutTests.options(), disk)
+        let store = try RecordStore(folder: [], PowerCutTests.options(), disk)
         try store.commitBlocking(transaction(1, 1000))
         let used = disk.disk.usedSize
         disk.set {
@@ -146,14 +146,14 @@ import WasmSystem
             try store.commitBlocking(self.transaction(3, 1))
         }
         store.close()
-        let again = try Store(folder: [], PowerCutTests.options(), MemoryDisk(disk.disk))
+        let again = try RecordStore(folder: [], PowerCutTests.options(), MemoryDisk(disk.disk))
         #expect(again.report.isComplete && again.report.tail != nil)
         #expect(again.statistics.records == 1)
     }
 
     @Test func readOnlyDisk() throws {
         let disk = MemoryDisk()
-        let store = try Store(folder: [], PowerCutTests.options(), disk)
+        let store = try RecordStore(folder: [], PowerCutTests.options(), disk)
         try store.commitBlocking(transaction(1, 1000))
         disk.set { $0.isReadOnly = true }
         let failure = StorageError.readOnly(.disk(.rofs))
@@ -162,7 +162,7 @@ import WasmSystem
         store.close()
         let second = MemoryDisk(disk.disk)
         second.set { $0.isReadOnly = true }
-        let again = try Store(folder: [], PowerCutTests.options(), second)
+        let again = try RecordStore(folder: [], PowerCutTests.options(), second)
         #expect(again.writeFailure == failure)
         #expect(throws: failure) { try again.commitBlocking(self.transaction(2, 10)) }
         #expect(try again.getBlocking([1])?.value.count == 1000)
@@ -173,7 +173,7 @@ import WasmSystem
     @Test func tooManyWrites() throws {
         var options = PowerCutTests.options()
         options.queueLimit = 10_000
-        let store = try Store(folder: [], options, MemoryDisk())
+        let store = try RecordStore(folder: [], options, MemoryDisk())
         let queue = CommitQueue(limit: 10_000)
         let outcomes = (0..<3).map { _ in ThreadOutcome() }
         for outcome in outcomes {

@@ -32,7 +32,7 @@ import WasmdDigests
     }
 
     /// What a store has.
-    static func content(_ store: Store) throws -> Content {
+    static func content(_ store: RecordStore) throws -> Content {
         let snapshot = store.snapshot()
         var content: Content = [:]
         for key in snapshot.keys() { content[key.key] = try snapshot.getBlocking(key.key)?.value }
@@ -40,8 +40,8 @@ import WasmdDigests
     }
 
     /// - Parameter marks: whether marks are written soon, as they are elsewhere.
-    static func options(segment: Int = 64 << 10, marks: Bool = false) -> Store.Options {
-        var options = Store.Options()
+    static func options(segment: Int = 64 << 10, marks: Bool = false) -> RecordStore.Options {
+        var options = RecordStore.Options()
         if !marks { options.idleTime = 3_600_000_000_000 }
         options.segmentSize = segment
         options.compactsAutomatically = false
@@ -71,7 +71,7 @@ import WasmdDigests
     static func workload(
         _ disk: MemoryDisk, seed: UInt64, threads: Int, count: Int, size: Int
     ) throws -> History {
-        let store = try Store(folder: [], options(marks: true), disk)
+        let store = try RecordStore(folder: [], options(marks: true), disk)
         let history = Mutex(History())
         let highest = Mutex<UInt64>(0)
         let next = Atomic(0)
@@ -102,7 +102,7 @@ import WasmdDigests
         of state: DiskState, _ contents: [(version: UInt64, content: Content)],
         acknowledged: UInt64
     ) throws -> String? {
-        let store = try Store(folder: [], options(), MemoryDisk(state))
+        let store = try RecordStore(folder: [], options(), MemoryDisk(state))
         defer { store.close() }
         if !store.report.isComplete { return "\(store.report)" }
         let found = try content(store)
@@ -197,7 +197,7 @@ import WasmdDigests
             state, acknowledged, place in
             turn += 1
             let second = MemoryDisk(state)
-            let store = try Store(folder: [], Self.options(), second)
+            let store = try RecordStore(folder: [], Self.options(), second)
             let start = try Self.content(store)
             let opened = store.snapshot().version
             second.note(.acknowledged(opened))
@@ -226,7 +226,7 @@ import WasmdDigests
     /// Blobs of records that are there are there, whole.
     @Test func blobsOfRecords() throws {
         let disk = MemoryDisk()
-        let store = try Store(folder: [], Self.options(), disk)
+        let store = try RecordStore(folder: [], Self.options(), disk)
         for index in 0..<12 {
             let bytes = [UInt8](repeating: UInt8(index), count: 700 + index)
             let pin = try store.blobs.put(bytes)
@@ -239,7 +239,7 @@ import WasmdDigests
         var tried = 0
         try Self.tryStates(disk.events, [], seed: 5, limit: Self.stateLimit / 4) {
             state, _, place in
-            let store = try Store(folder: [], Self.options(), MemoryDisk(state))
+            let store = try RecordStore(folder: [], Self.options(), MemoryDisk(state))
             tried += 1
             for key in store.snapshot().keys() {
                 let value = try #require(try store.getBlocking(key.key)).value

@@ -52,7 +52,7 @@ import WasmdDigests
     }
 
     private func check(_ folder: String, _ round: Int, _ last: [String: Int]) throws {
-        let store = try Store(folder: Array(folder.utf8))
+        let store = try RecordStore(folder: Array(folder.utf8))
         defer { store.close() }
         #expect(store.report.isComplete, "\(store.report)")
         let snapshot = store.snapshot()
@@ -88,19 +88,19 @@ import WasmdDigests
         let status = try unsafe Kernel.status(data, followsLink: true)
         #expect(status.permissions == 0o700)
         #expect(throws: StorageError.held(folder: data, process: child.identifier)) {
-            try Store(folder: Array(data.utf8))
+            try RecordStore(folder: Array(data.utf8))
         }
         // Checking and copying work beside it.
-        let found = try Store.verify(folder: Array(data.utf8))
+        let found = try RecordStore.verify(folder: Array(data.utf8))
         #expect(found.isSound && found.isHeld && found.holder == child.identifier)
-        let copied = try Store.copy(
+        let copied = try RecordStore.copy(
             folder: Array(data.utf8), to: Array((folder.path + "/copy").utf8))
         #expect(copied.failures.isEmpty)
         child.kill()
         _ = try child.wait()
         // The same process does not open it twice either.
-        let own = try Store(folder: Array(data.utf8))
-        #expect(throws: StorageError.self) { try Store(folder: Array(data.utf8)) }
+        let own = try RecordStore(folder: Array(data.utf8))
+        #expect(throws: StorageError.self) { try RecordStore(folder: Array(data.utf8)) }
         own.close()
     }
 
@@ -111,7 +111,7 @@ import WasmdDigests
         let text = try child.text()
         #expect(try child.wait() == .status(0))
         #expect(text == "ready\nfull 7\n")
-        let store = try Store(folder: Array((folder.path + "/data").utf8))
+        let store = try RecordStore(folder: Array((folder.path + "/data").utf8))
         #expect(store.report.isComplete && store.report.tail == nil)
         #expect(store.statistics.records == 7)
         store.close()
@@ -127,7 +127,7 @@ import WasmdDigests
         #expect(try child.wait() == .status(0))
         #expect(text.hasPrefix("ready\nfull "))
         do {
-            let store = try Store(folder: Array((folder.path + "/data").utf8))
+            let store = try RecordStore(folder: Array((folder.path + "/data").utf8))
             #expect(store.report.isComplete && store.report.tail == nil)
             let count = store.statistics.records
             // A quarter of a MiB is kept for deletions.
@@ -139,7 +139,7 @@ import WasmdDigests
         }
         // Read-only: reads go on.
         #expect(unsafe mount("none", folder.path, "tmpfs", UInt(MS_REMOUNT | MS_RDONLY), "") == 0)
-        let store = try Store(folder: Array((folder.path + "/data").utf8))
+        let store = try RecordStore(folder: Array((folder.path + "/data").utf8))
         #expect(store.writeFailure == .readOnly(.disk(.rofs)))
         var transaction = Transaction()
         transaction.put([1], [1])
@@ -155,7 +155,7 @@ import WasmdDigests
     @Test func backupAndRestore() throws {
         let folder = try TemporaryFolder()
         func path(_ name: String) -> [UInt8] { Array("\(folder.path)/\(name)".utf8) }
-        let store = try Store(folder: path("data"), PowerCutTests.options())
+        let store = try RecordStore(folder: path("data"), PowerCutTests.options())
         let blob = [UInt8](repeating: 5, count: 3_000_000)
         let pin = try store.blobs.put(blob)
         _ = try store.blobs.put([1, 2, 3])
@@ -171,13 +171,13 @@ import WasmdDigests
         #expect(report.records == 100 && report.blobs == 1 && report.failures.isEmpty)
         #expect(throws: StorageError.self) { try store.backup(to: path("backup")) }
         store.close()
-        let verified = try Store.verify(folder: path("backup"))
+        let verified = try RecordStore.verify(folder: path("backup"))
         #expect(verified.isSound && verified.blobs == 1 && verified.log.records == 100)
-        #expect(try Store.verify(folder: path("data")).unreferencedBlobs == 1)
+        #expect(try RecordStore.verify(folder: path("data")).unreferencedBlobs == 1)
 
-        let again = try Store.copy(folder: path("backup"), to: path("restored"))
+        let again = try RecordStore.copy(folder: path("backup"), to: path("restored"))
         #expect(again.records == 100)
-        let restored = try Store(folder: path("restored"))
+        let restored = try RecordStore(folder: path("restored"))
         #expect(restored.report.isComplete && restored.report.tail == nil)
         for index in 200..<300 {
             let record = try restored.getBlocking(Array("k\(index % 100)".utf8))
@@ -196,19 +196,21 @@ import WasmdDigests
     @Test func strangeFolders() throws {
         let folder = try TemporaryFolder()
         let data = folder.path + "/data"
-        let store = try Store(folder: Array(data.utf8))
+        let store = try RecordStore(folder: Array(data.utf8))
         var transaction = Transaction()
         transaction.put([1], [1])
         try store.commitBlocking(transaction)
         store.close()
         #expect(throws: StorageError.noStore(folder: folder.path)) {
-            try Store.verify(folder: folder.bytes)
+            try RecordStore.verify(folder: folder.bytes)
         }
-        #expect(throws: StorageError.self) { try Store.verify(folder: Array("/nowhere".utf8)) }
+        #expect(throws: StorageError.self) {
+            try RecordStore.verify(folder: Array("/nowhere".utf8))
+        }
         for name in ["log/0000000g.log", "log/notes", "blobs/README", "blobs/new-1"] {
             _ = try Kernel.open("\(data)/\(name)", [.writeOnly, .create])
         }
-        let again = try Store(folder: Array(data.utf8))
+        let again = try RecordStore(folder: Array(data.utf8))
         #expect(again.report.isComplete)
         #expect(try again.getBlocking([1])?.value == [1])
         #expect(try again.blobs.list().isEmpty)
@@ -217,12 +219,12 @@ import WasmdDigests
         // A pipe with the name of a segment is refused, and not waited for.
         #expect(unsafe mkfifo("\(data)/log/00000002.log", 0o600) == 0)
         #expect(throws: StorageError.system(.inval, file: "log/00000002.log")) {
-            try Store(folder: Array(data.utf8))
+            try RecordStore(folder: Array(data.utf8))
         }
         unlink("\(data)/log/00000002.log")
         #expect(symlink("/etc/passwd", "\(data)/log/00000002.log") == 0)
         #expect(throws: StorageError.system(.loop, file: "log/00000002.log")) {
-            try Store(folder: Array(data.utf8))
+            try RecordStore(folder: Array(data.utf8))
         }
     }
 }

@@ -6,8 +6,8 @@ import WasmdEventLoop
 
 /// Records, transactions, conditions, snapshots and order.
 @Suite struct RecordTests {
-    func store(_ disk: MemoryDisk = MemoryDisk()) throws -> Store {
-        try Store(folder: [], PowerCutTests.options(), disk)
+    func store(_ disk: MemoryDisk = MemoryDisk()) throws -> RecordStore {
+        try RecordStore(folder: [], PowerCutTests.options(), disk)
     }
 
     func bytes(_ text: String) -> [UInt8] { Array(text.utf8) }
@@ -201,7 +201,7 @@ import WasmdEventLoop
         let saved = try store.compact()
         #expect(saved > before.logBytes / 2)
         #expect(store.statistics.logBytes == before.logBytes - saved)
-        func check(_ store: Store) throws {
+        func check(_ store: RecordStore) throws {
             for index in 380..<400 {
                 let record = try store.getBlocking(bytes("k\(index % 20)"))
                 #expect(record?.version == versions[index])
@@ -224,7 +224,7 @@ import WasmdEventLoop
         let disk = MemoryDisk()
         var options = PowerCutTests.options()
         options.compactsAutomatically = true
-        let store = try Store(folder: [], options, disk)
+        let store = try RecordStore(folder: [], options, disk)
         for index in 0..<1500 {
             var transaction = Transaction()
             transaction.put(bytes("k\(index % 10)"), [UInt8](repeating: 1, count: 1500))

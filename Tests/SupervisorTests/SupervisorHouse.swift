@@ -54,7 +54,7 @@ struct SupervisorHouse {
     ) throws {
         let path =
             folder ?? Array("/tmp/wasmd-supervisor-\(UInt64.random(in: 0...UInt64.max))".utf8)
-        let store = try WasmdStorage.Store(folder: path)
+        let store = try RecordStore(folder: path)
         defer {
             store.close()
             if folder == nil { removeFolder(path) }

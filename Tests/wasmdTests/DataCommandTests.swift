@@ -11,7 +11,7 @@ import WasmdStorage
     private func folder() throws -> (TemporaryFolder, String) {
         let folder = try TemporaryFolder()
         let path = folder.path + "/data"
-        let store = try Store(folder: Array(path.utf8))
+        let store = try RecordStore(folder: Array(path.utf8))
         let pin = try store.blobs.put([1, 2, 3])
         for index in 0..<40 {
             var transaction = Transaction()
@@ -44,7 +44,7 @@ import WasmdStorage
         let backup = folder.path + "/backup"
         #expect(try wasmd("data", "backup", path, backup).status == 0)
         #expect(try wasmd("data", "restore", backup, folder.path + "/again").status == 0)
-        let store = try Store(folder: Array((folder.path + "/again").utf8))
+        let store = try RecordStore(folder: Array((folder.path + "/again").utf8))
         #expect(store.statistics.records == 20)
         #expect(
             try store.getBlocking(Array("key 3".utf8))?.value == [UInt8](repeating: 23, count: 100))
@@ -67,7 +67,7 @@ import WasmdStorage
         let result = try wasmd("data", "compact", path)
         #expect(result.status == 0)
         #expect(result.output.contains("fewer than before; 0 blobs removed"))
-        let store = try Store(folder: Array(path.utf8))
+        let store = try RecordStore(folder: Array(path.utf8))
         #expect(store.statistics.records == 20)
         // Only a reader works beside a process that has the folder.
         let held = try wasmd("data", "compact", path)

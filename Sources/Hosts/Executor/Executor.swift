@@ -60,7 +60,7 @@ public final class Executor: Sendable {
     private let writes = Atomic(0)
     private let guestLoops = Mutex<[ObjectIdentifier: GuestLoop]>([:])
 
-    public init(_ store: WasmdStorage.Store, _ options: Options = Options()) {
+    public init(_ store: RecordStore, _ options: Options = Options()) {
         settings = Mutex(options)
         modules = ModuleStore(store)
         uploads = UploadBudget(limit: options.uploadLimit)

@@ -60,7 +60,7 @@ public final class Orchestrator: Sendable {
 
     public let options: Options
     public let registry: ModuleRegistry
-    let store: WasmdStorage.Store
+    let store: RecordStore
     let devices: Devices
     let deployments: Collection
     let executions: Executions
@@ -87,7 +87,7 @@ public final class Orchestrator: Sendable {
     /// Reads all documents; blocks the thread.
     ///
     /// - Throws: `StorageError`
-    public init(_ store: WasmdStorage.Store, _ options: Options = Options()) throws {
+    public init(_ store: RecordStore, _ options: Options = Options()) throws {
         self.options = options
         self.store = store
         registry = try ModuleRegistry(store, moduleLimit: options.moduleLimit)

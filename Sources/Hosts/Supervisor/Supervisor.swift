@@ -20,7 +20,7 @@ public final class Supervisor: Sendable {
     public let history: History
     /// What modules print, and how their runs end.
     public let lines: Feed<ModuleLine>
-    let store: WasmdStorage.Store
+    let store: RecordStore
     let cache: ModuleCache
     let skills: Skills
     let machine: Machine
@@ -49,7 +49,7 @@ public final class Supervisor: Sendable {
     /// Reads what is stored: may wait for the disk, so not on a loop.
     ///
     /// - Throws: `StorageError`. Records that cannot be read are passed over: see `damage`.
-    public init(_ store: WasmdStorage.Store, _ options: Options = Options()) throws {
+    public init(_ store: RecordStore, _ options: Options = Options()) throws {
         var options = options
         if options.name.isEmpty {
             options.name = String(decoding: CurrentProcess.hostName, as: UTF8.self)

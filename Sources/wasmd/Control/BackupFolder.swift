@@ -186,7 +186,7 @@ final class BackupFolder: Sendable {
         }
         let checked: Verification
         do throws(StorageError) {
-            checked = try Store.verify(folder: partial.bytes)
+            checked = try RecordStore.verify(folder: partial.bytes)
         } catch {
             throw Refusal(storage: error, folder: target.text)
         }

@@ -80,19 +80,19 @@ struct DataCommand {
         switch action {
         case .verify:
             return .verified(
-                folder.text, try Store.verify(folder: folder.bytes, progress: progress.show))
+                folder.text, try RecordStore.verify(folder: folder.bytes, progress: progress.show))
         case .backup, .restore:
             let target = target ?? Word("")
-            let copied = try Store.copy(
+            let copied = try RecordStore.copy(
                 folder: folder.bytes, to: target.bytes, progress: progress.show)
             return .copied(action, folder.text, target.text, copied)
         case .compact:
-            var options = Store.Options()
+            var options = RecordStore.Options()
             options.creates = false
             options.compactsAutomatically = false
-            let store: Store
+            let store: RecordStore
             do throws(StorageError) {
-                store = try Store(folder: folder.bytes, options)
+                store = try RecordStore(folder: folder.bytes, options)
             } catch {
                 guard case .held = error, let report = compactByServer() else { throw error }
                 return report

@@ -4,7 +4,7 @@ import WasmdStorage
 enum DataReport {
     case verified(String, Verification)
     case copied(DataCommand.Action, String, String, CopyReport)
-    case compacted(String, RecoveryReport, saved: Int, blobs: Int, Store.Statistics)
+    case compacted(String, RecoveryReport, saved: Int, blobs: Int, RecordStore.Statistics)
     /// By the server that has the folder open.
     case compactedByServer(String, saved: Int, blobs: Int, logBytes: Int)
 

@@ -100,7 +100,7 @@ struct BrokerSection: Sendable, Equatable {
     }
 
     /// The broker, with what is stored.
-    func open(_ store: WasmdStorage.Store) throws -> Broker {
+    func open(_ store: RecordStore) throws -> Broker {
         try Broker(options, store: store)
     }
 

@@ -29,7 +29,7 @@ struct BrokerService: DaemonService {
         self.bridges = bridges
     }
 
-    func open(_ store: WasmdStorage.Store, _ house: DaemonHouse) throws -> any OpenService {
+    func open(_ store: RecordStore, _ house: DaemonHouse) throws -> any OpenService {
         let broker = house.broker
         MQTTBridge.removeOthers(than: bridges.map(\.name), from: broker)
         return OpenBroker(

@@ -79,7 +79,7 @@ struct Daemon {
         _ = CurrentProcess.raiseDescriptorLimit()
         // Its file cannot be opened later.
         _ = CurrentProcess.residentMemory
-        try WasmdStorage.Store.makeFolder(data.bytes)
+        try RecordStore.makeFolder(data.bytes)
         guard let path = settings.wess.log else { return nil }
         do throws(SystemError) {
             return try WessLog(path)
@@ -94,7 +94,7 @@ struct Daemon {
         _ log: WessLog?, _ operations: DaemonOperations, _ services: DaemonServices,
         _ listeners: DaemonListeners, _ sandbox: AppliedSandbox
     ) throws {
-        let store = try WasmdStorage.Store(folder: data.bytes)
+        let store = try RecordStore(folder: data.bytes)
         defer { store.close() }
         report(store)
         ServeMessages.output.start()
@@ -226,7 +226,7 @@ struct Daemon {
         }
     }
 
-    private func report(_ store: WasmdStorage.Store) {
+    private func report(_ store: RecordStore) {
         if let tail = store.report.tail {
             ServeMessages.write(
                 "\(tail.file): \(tail.byteCount) bytes that were never acknowledged were cut off")

@@ -129,7 +129,7 @@ final class DaemonOperations: Sendable {
     /// of what they show. To be called once.
     ///
     func surfaces(
-        _ executor: Executor, _ store: WasmdStorage.Store, _ control: DaemonControl,
+        _ executor: Executor, _ store: RecordStore, _ control: DaemonControl,
         _ services: OpenServices, _ sandbox: AppliedSandbox, at opened: DaemonListeners
     ) throws -> Surfaces {
         runs.watch(executor.runs)

@@ -11,7 +11,7 @@ import WasmdStorage
 /// Made before the process restricts itself: it reads what is out of reach then.
 protocol DaemonService: Sendable {
     /// Reads what is stored. Not on a loop.
-    func open(_ store: WasmdStorage.Store, _ house: DaemonHouse) throws -> any OpenService
+    func open(_ store: RecordStore, _ house: DaemonHouse) throws -> any OpenService
 }
 
 /// What all hosts of a process share.
@@ -117,7 +117,7 @@ struct DaemonServices: Sendable {
     }
 
     func open(
-        _ store: WasmdStorage.Store, _ house: DaemonHouse
+        _ store: RecordStore, _ house: DaemonHouse
     ) throws -> OpenServices {
         OpenServices(all: try all.map { try $0.open(store, house) }, discovery: discovery)
     }

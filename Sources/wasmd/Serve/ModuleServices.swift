@@ -122,7 +122,7 @@ struct ModuleServices: DaemonService {
         return bytes
     }
 
-    func open(_ store: WasmdStorage.Store, _ house: DaemonHouse) throws -> any OpenService {
+    func open(_ store: RecordStore, _ house: DaemonHouse) throws -> any OpenService {
         var options = ServiceHost.Options(messaging: BrokerMessaging(house.broker)) { _ in }
         options.logsErrors = false
         options.store = store

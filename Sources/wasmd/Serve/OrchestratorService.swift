@@ -42,7 +42,7 @@ struct OrchestratorService: DaemonService {
         initFolder = section.initFolder
     }
 
-    func open(_ store: WasmdStorage.Store, _ house: DaemonHouse) throws -> any OpenService {
+    func open(_ store: RecordStore, _ house: DaemonHouse) throws -> any OpenService {
         OpenOrchestrator(
             orchestrator: try Orchestrator(store, options), address: address,
             initFolder: initFolder)

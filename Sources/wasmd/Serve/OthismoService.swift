@@ -42,7 +42,7 @@ struct OthismoService: DaemonService {
         }
     }
 
-    func open(_ store: WasmdStorage.Store, _ house: DaemonHouse) throws -> any OpenService {
+    func open(_ store: RecordStore, _ house: DaemonHouse) throws -> any OpenService {
         let server = try ImageServer(image, options)
         house.readiness.add { [server] in
             server.failure.map { "the image cannot be written: \($0)" }

@@ -117,7 +117,7 @@ struct SupervisorService: DaemonService {
         throw Refusal(file: path.text, reason: "has more than \(imageLimit) bytes")
     }
 
-    func open(_ store: WasmdStorage.Store, _ house: DaemonHouse) throws -> any OpenService {
+    func open(_ store: RecordStore, _ house: DaemonHouse) throws -> any OpenService {
         var options = options
         let readiness = house.readiness
         options.sharedRuns = house.runs

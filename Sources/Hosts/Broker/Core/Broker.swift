@@ -37,7 +37,7 @@ public final class Broker: Sendable {
     let state: Mutex<BrokerState>
     private let loop = Mutex<EventLoop?>(nil)
     /// Where durable topics are kept; nil if there are none.
-    let store: WasmdStorage.Store?
+    let store: RecordStore?
 
     /// A broker whose topics are in memory only, also those that ask to be durable.
     public init(_ options: Options = Options()) {
@@ -48,7 +48,7 @@ public final class Broker: Sendable {
     /// A broker whose durable topics are in a store: reads what is there. Not on a loop.
     ///
     /// - Throws: `.storage`
-    public init(_ options: Options, store: WasmdStorage.Store) throws(BrokerError) {
+    public init(_ options: Options, store: RecordStore) throws(BrokerError) {
         self.store = store
         var state = BrokerState(options, isStored: true)
         try state.recover(store)

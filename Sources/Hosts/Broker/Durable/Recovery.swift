@@ -3,7 +3,7 @@ import WasmdStorage
 extension BrokerState {
     /// Reads what is in a store: queues, last values, named subscriptions and what they have not
     /// acknowledged. Records that are damaged are left out; the store reports them.
-    mutating func recover(_ store: WasmdStorage.Store) throws(BrokerError) {
+    mutating func recover(_ store: RecordStore) throws(BrokerError) {
         journal.isOn = true
         let snapshot = store.snapshot()
         try recoverSubscriptions(snapshot)
@@ -39,7 +39,7 @@ extension BrokerState {
     }
 
     private mutating func recoverSubscriptions(
-        _ snapshot: WasmdStorage.Snapshot
+        _ snapshot: RecordSnapshot
     ) throws(BrokerError) {
         for (key, value) in try Self.values(snapshot, StoredKeys.subscriptions) {
             let name = String(decoding: key, as: UTF8.self)
@@ -53,7 +53,7 @@ extension BrokerState {
     }
 
     private mutating func recoverMessages(
-        _ snapshot: WasmdStorage.Snapshot, _ taken: [TopicName: UInt64]
+        _ snapshot: RecordSnapshot, _ taken: [TopicName: UInt64]
     ) throws(BrokerError) {
         var all: [HeldMessage] = []
         for (key, value) in try Self.values(snapshot, StoredKeys.messages) {
@@ -90,7 +90,7 @@ extension BrokerState {
 
     /// The records below a prefix: the rest of the key, and the value.
     private static func values(
-        _ snapshot: WasmdStorage.Snapshot, _ prefix: [UInt8]
+        _ snapshot: RecordSnapshot, _ prefix: [UInt8]
     ) throws(BrokerError) -> [(key: ArraySlice<UInt8>, value: [UInt8])] {
         var values: [(key: ArraySlice<UInt8>, value: [UInt8])] = []
         for key in snapshot.keys(prefix: prefix) {

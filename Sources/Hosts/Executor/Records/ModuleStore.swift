@@ -27,10 +27,10 @@ public final class ModuleStore: Sendable {
         Array("executor/tenant/\(owner)/".utf8)
     }
 
-    let store: WasmdStorage.Store
+    let store: RecordStore
     private let known = KnownModules()
 
-    public init(_ store: WasmdStorage.Store) { self.store = store }
+    public init(_ store: RecordStore) { self.store = store }
 
     private static func recordKey(_ id: ModuleID) -> [UInt8] { key(recordPrefix, id) }
     private static func bytesKey(_ id: ModuleID) -> [UInt8] { key(bytesPrefix, id) }
@@ -161,7 +161,7 @@ public final class ModuleStore: Sendable {
 
     /// A record of a snapshot; nil if it is damaged.
     private static func record(
-        _ id: ModuleID, _ snapshot: Snapshot, _ loop: EventLoop
+        _ id: ModuleID, _ snapshot: RecordSnapshot, _ loop: EventLoop
     ) async throws -> ModuleRecord? {
         do {
             return try await snapshot.get(recordKey(id), on: loop).flatMap {
@@ -196,9 +196,9 @@ public final class ModuleStore: Sendable {
         takesKey: Bool = false, on loop: EventLoop
     ) async throws {
         let encoded = try BSON.write(record.document)
-        guard encoded.count <= WasmdStorage.Store.maximumValue else {
+        guard encoded.count <= RecordStore.maximumValue else {
             throw ExecutorError.recordTooLarge(
-                bytes: encoded.count, limit: WasmdStorage.Store.maximumValue)
+                bytes: encoded.count, limit: RecordStore.maximumValue)
         }
         var transaction = Transaction()
         var pin: BlobPin?

@@ -66,7 +66,7 @@ struct ImportedData: Sendable {
 
     /// Reads an archive as it arrives; files that are not small are written to the store.
     static func read(
-        _ request: ServerRequest, _ store: WasmdStorage.Store, limit: UInt64
+        _ request: ServerRequest, _ store: RecordStore, limit: UInt64
     ) async throws -> ImportedData {
         try request.limitBody(to: limit)
         var data = ImportedData()
@@ -118,7 +118,7 @@ struct ImportedData: Sendable {
 
     /// Reads `module/*.json`, `device/*.json`, other folders, and `files`; waits for the disk. A
     /// folder that is not there is empty.
-    static func readBlocking(folder: [UInt8], _ store: WasmdStorage.Store) throws -> ImportedData {
+    static func readBlocking(folder: [UInt8], _ store: RecordStore) throws -> ImportedData {
         var data = ImportedData()
         let root = folder.last == UInt8(ascii: "/") ? folder : folder + [UInt8(ascii: "/")]
         for name in try names(root) where name != Array("files".utf8) {
@@ -140,7 +140,7 @@ struct ImportedData: Sendable {
     }
 
     private mutating func readFiles(
-        _ root: [UInt8], _ path: [UInt8], _ store: WasmdStorage.Store, depth: Int
+        _ root: [UInt8], _ path: [UInt8], _ store: RecordStore, depth: Int
     ) throws {
         guard depth < 4 else { return }
         for name in (try? Self.names(root + path)) ?? [] {

@@ -23,7 +23,7 @@ final class Executions: Sendable {
     private let state = Mutex(State())
 
     /// - Parameter limit: of those that have ended.
-    init(_ store: WasmdStorage.Store, limit: Int, runningLimit: Int) throws {
+    init(_ store: RecordStore, limit: Int, runningLimit: Int) throws {
         stored = try Collection(store, "execution")
         self.limit = max(limit, 1)
         self.runningLimit = runningLimit

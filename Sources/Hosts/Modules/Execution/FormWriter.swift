@@ -19,7 +19,7 @@ struct FormWriter: Sendable {
     /// Opens the files that are blobs.
     ///
     /// - Throws: `StorageError`
-    init(_ files: [UploadedFile], _ store: WasmdStorage.Store) throws {
+    init(_ files: [UploadedFile], _ store: RecordStore) throws {
         // Random, so that no file holds it but by purpose.
         boundary = "wasmd-\(UInt64.random(in: 0...UInt64.max))-\(UInt64.random(in: 0...UInt64.max))"
         for file in files {

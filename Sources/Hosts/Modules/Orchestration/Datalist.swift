@@ -10,7 +10,7 @@ final class Datalist: Sendable {
     static let entryLimit = 1 << 20
     static let countLimit = 10_000
 
-    init(_ store: WasmdStorage.Store) throws { entries = try Collection(store, "datalist") }
+    init(_ store: RecordStore) throws { entries = try Collection(store, "datalist") }
 
     /// What its module's author would say about its functions.
     static var functions: NamedValues<FunctionDescription> {

@@ -13,7 +13,7 @@ final class Devices: Sendable {
     private let removed = Mutex<[Device]>([])
     private static let removedLimit = 1000
 
-    init(_ store: WasmdStorage.Store) throws {
+    init(_ store: RecordStore) throws {
         collection = try Collection(store, "device")
         var devices: [ObjectID: Device] = [:]
         for entry in collection.all() { devices[entry.id] = Device(entry.id, entry.document) }

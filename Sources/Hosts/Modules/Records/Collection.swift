@@ -37,7 +37,7 @@ final class Collection: Sendable {
         var ids = ObjectIDSource()
     }
 
-    let store: WasmdStorage.Store
+    let store: RecordStore
     private let prefix: [UInt8]
     /// Blobs that a document references.
     private let references: @Sendable (Document) -> [SHA256.Digest]
@@ -47,7 +47,7 @@ final class Collection: Sendable {
     ///
     /// - Throws: `StorageError`. A record that cannot be read is left out.
     init(
-        _ store: WasmdStorage.Store, _ name: String,
+        _ store: RecordStore, _ name: String,
         references: @escaping @Sendable (Document) -> [SHA256.Digest] = { _ in [] }
     ) throws {
         self.store = store
@@ -69,7 +69,7 @@ final class Collection: Sendable {
 
     private func key(_ id: ObjectID) -> [UInt8] { prefix + id.bytes }
 
-    private static func read(_ value: [UInt8], _ store: WasmdStorage.Store) -> Document? {
+    private static func read(_ value: [UInt8], _ store: RecordStore) -> Document? {
         switch value.first {
         case 0: return try? JSONReader.read(Array(value.dropFirst()), options: .stored)
         case 1:
@@ -149,7 +149,7 @@ final class Collection: Sendable {
         var blobs = references(document)
         var pin: BlobPin?
         var value: [UInt8] = [0] + text
-        if value.count > Store.maximumValue {
+        if value.count > RecordStore.maximumValue {
             let store = store
             let kept = try await loop.blocking { try store.blobs.put(text) }
             value = [1] + kept.digest.bytes

@@ -29,7 +29,7 @@ struct StoredFile: Sendable, Equatable {
     ///
     /// - Returns: also the bytes of one that is to be a record, and what keeps one that is a blob.
     static func keep(
-        _ file: UploadedFile, _ store: WasmdStorage.Store, on loop: EventLoop
+        _ file: UploadedFile, _ store: RecordStore, on loop: EventLoop
     ) async throws -> (file: StoredFile, bytes: [UInt8]?, pin: BlobPin?) {
         switch file.content {
         case .memory(let bytes) where bytes.count <= smallSize:
@@ -80,7 +80,7 @@ struct StoredFile: Sendable, Equatable {
     }
 
     /// The bytes, on a thread that may wait for the disk.
-    func bytesBlocking(_ module: ObjectID, _ store: WasmdStorage.Store) throws -> [UInt8] {
+    func bytesBlocking(_ module: ObjectID, _ store: RecordStore) throws -> [UInt8] {
         if isBlob { return try store.blobs.get(digest) }
         guard let record = try store.getBlocking(key(module)) else {
             throw Failure(.internalServerError, "the stored file is missing", "\(originalName)")

@@ -17,7 +17,7 @@ public final class ModuleRegistry: Sendable {
     static let initFunction = SignatureWarnings.initFunction
 
     /// Reads all documents of modules; blocks the thread.
-    init(_ store: WasmdStorage.Store, moduleLimit: Int) throws {
+    init(_ store: RecordStore, moduleLimit: Int) throws {
         modules = try Collection(store, "module", references: ModuleRecord.blobs)
         self.moduleLimit = moduleLimit
         var options = ModuleCache.Options()

@@ -67,7 +67,7 @@ struct Exchange: Sendable {
 
     /// A stored file, with conditions and ranges. Blobs are read while they are sent.
     func file(
-        _ file: StoredFile, of module: ObjectID, _ store: WasmdStorage.Store, type: String
+        _ file: StoredFile, of module: ObjectID, _ store: RecordStore, type: String
     ) async throws {
         let facts = FileFacts(
             size: UInt64(clamping: file.size), tag: EntityTag(file.digest.description.utf8))
@@ -119,7 +119,7 @@ struct Exchange: Sendable {
 
     /// Sends a stored file as a part of a body.
     func send(
-        _ file: StoredFile, of module: ObjectID, _ store: WasmdStorage.Store
+        _ file: StoredFile, of module: ObjectID, _ store: RecordStore
     ) async throws {
         try await send(
             0..<UInt64(clamping: file.size), of: try await source(file, module, store))
@@ -131,7 +131,7 @@ struct Exchange: Sendable {
     }
 
     private func source(
-        _ file: StoredFile, _ module: ObjectID, _ store: WasmdStorage.Store
+        _ file: StoredFile, _ module: ObjectID, _ store: RecordStore
     ) async throws -> FileSource {
         let size = file.size
         let source: FileSource = try await loop.blocking {

@@ -24,7 +24,7 @@ struct UploadBody: Sendable {
     ///   - limit: bytes of the body.
     ///   - store: where files go that are not small.
     static func read(
-        _ request: ServerRequest, limit: Int, _ store: WasmdStorage.Store
+        _ request: ServerRequest, limit: Int, _ store: RecordStore
     ) async throws -> UploadBody {
         let type = request.fields.contentType
         if type?.matches("multipart/form-data") == true {
@@ -75,7 +75,7 @@ struct UploadBody: Sendable {
     // MARK: Multipart
 
     private static func multipart(
-        _ request: ServerRequest, _ limit: Int, _ store: WasmdStorage.Store
+        _ request: ServerRequest, _ limit: Int, _ store: RecordStore
     ) async throws -> UploadBody {
         try request.limitBody(to: UInt64(clamping: limit))
         var limits = MultipartParser.Limits()

@@ -52,7 +52,7 @@ struct UploadedFile: Sendable {
     ///
     /// - Throws: `Failure` if they are more than `limit`; `StorageError`.
     func bytes(
-        _ store: WasmdStorage.Store, limit: Int, what: String, on loop: EventLoop
+        _ store: RecordStore, limit: Int, what: String, on loop: EventLoop
     ) async throws -> [UInt8] {
         guard size <= limit else {
             throw Failure(
@@ -69,7 +69,7 @@ struct UploadedFile: Sendable {
 /// Takes the bytes of a file as they arrive: small files stay in memory, others are written to the
 /// store. One that is dropped before its end leaves nothing.
 struct FileCollector {
-    private let store: WasmdStorage.Store
+    private let store: RecordStore
     private var waiting: [UInt8] = []
     private var writer: BlobWriter?
     private(set) var beginning: [UInt8] = []
@@ -78,7 +78,7 @@ struct FileCollector {
     /// Bytes of one write.
     private static let pieceSize = 256 << 10
 
-    init(_ store: WasmdStorage.Store) { self.store = store }
+    init(_ store: RecordStore) { self.store = store }
 
     mutating func add(_ bytes: [UInt8], on loop: EventLoop) async throws {
         if beginning.count < 4 { beginning += bytes.prefix(4 - beginning.count) }

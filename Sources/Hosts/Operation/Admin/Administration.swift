@@ -11,7 +11,7 @@ public struct Administration: Sendable {
     public var startTime: Double
     public var runs: GuestRuns
     public var cache: ModuleCache
-    public var store: WasmdStorage.Store
+    public var store: RecordStore
     /// The store's folder, as it was given.
     public var folder: [UInt8]
     public var modules: any ModuleDirectory
@@ -42,7 +42,7 @@ public struct Administration: Sendable {
 
     public init(
         version: String, startTime: Double, runs: GuestRuns, cache: ModuleCache,
-        store: WasmdStorage.Store, folder: [UInt8], modules: any ModuleDirectory,
+        store: RecordStore, folder: [UInt8], modules: any ModuleDirectory,
         readiness: Readiness
     ) {
         self.version = version

@@ -82,7 +82,7 @@ struct DataAdministration: Sendable {
         let folder = house.folder
         do {
             let found = try await request.loop.blocking {
-                try WasmdStorage.Store.verify(folder: folder)
+                try RecordStore.verify(folder: folder)
             }
             try await request.respond(found.document)
         } catch let error as StorageError {

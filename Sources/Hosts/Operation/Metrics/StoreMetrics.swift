@@ -3,10 +3,10 @@ import WasmdStorage
 /// What a store has, takes and did.
 public enum StoreMetrics {
     /// Adds the families: to be called once.
-    public static func watch(_ registry: MetricRegistry, _ store: WasmdStorage.Store) {
+    public static func watch(_ registry: MetricRegistry, _ store: RecordStore) {
         func gauge(
             _ name: String, _ help: String,
-            _ read: @escaping @Sendable (WasmdStorage.Store.Statistics) -> Int
+            _ read: @escaping @Sendable (RecordStore.Statistics) -> Int
         ) {
             registry.collected(name, help, .gauge) { [MetricSample(read(store.statistics))] }
         }

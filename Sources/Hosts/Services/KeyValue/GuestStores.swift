@@ -43,7 +43,7 @@ public final class GuestStores: Sendable {
     private let values: [String: [UInt8]]
     private let limits: Limits
     private let usages: StoreUsages
-    private let store: WasmdStorage.Store?
+    private let store: RecordStore?
     let loop: EventLoop
 
     /// - Parameters:
@@ -55,7 +55,7 @@ public final class GuestStores: Sendable {
     ///   - loop: on which the guest waits for the disk.
     public init(
         _ names: [String], values: [String: [UInt8]] = [:], _ limits: Limits = Limits(),
-        _ usages: StoreUsages = StoreUsages(), in store: WasmdStorage.Store?, on loop: EventLoop
+        _ usages: StoreUsages = StoreUsages(), in store: RecordStore?, on loop: EventLoop
     ) {
         self.names = Set(names)
         self.values = values
@@ -84,7 +84,7 @@ public final class GuestStores: Sendable {
     /// `service/kv/NAME` NUL
     private func prefix(
         _ name: [UInt8]
-    ) throws(GuestStoreError) -> (WasmdStorage.Store, [UInt8]) {
+    ) throws(GuestStoreError) -> (RecordStore, [UInt8]) {
         guard let store, names.contains(String(decoding: name, as: UTF8.self)) else {
             throw .notAllowed
         }
@@ -130,7 +130,7 @@ public final class GuestStores: Sendable {
     }
 
     private func commit(
-        _ transaction: Transaction, _ store: WasmdStorage.Store
+        _ transaction: Transaction, _ store: RecordStore
     ) -> PendingWork<[UInt8]?> {
         PendingWork(on: loop) {
             try await store.commit(transaction)

@@ -24,7 +24,7 @@ public final class StoreUsages: Sendable {
     /// longer than that before is written in any case.
     func admits(
         _ valueSize: Int, for key: [UInt8], of prefix: [UInt8], _ limits: GuestStores.Limits,
-        in snapshot: Snapshot
+        in snapshot: RecordSnapshot
     ) -> Bool {
         let old = Self.size(of: key, prefix, snapshot)
         if old == nil, snapshot.count(prefix: prefix) >= limits.keys { return false }
@@ -33,13 +33,13 @@ public final class StoreUsages: Sendable {
     }
 
     /// Counts that a key is deleted.
-    func removes(_ key: [UInt8], of prefix: [UInt8], in snapshot: Snapshot) {
+    func removes(_ key: [UInt8], of prefix: [UInt8], in snapshot: RecordSnapshot) {
         guard let size = Self.size(of: key, prefix, snapshot) else { return }
         _ = change(by: -size, of: prefix, atMost: 0, in: snapshot)
     }
 
     private func change(
-        by added: Int, of prefix: [UInt8], atMost limit: Int, in snapshot: Snapshot
+        by added: Int, of prefix: [UInt8], atMost limit: Int, in snapshot: RecordSnapshot
     ) -> Bool {
         usages.withLock { usages in
             var usage = usages[prefix] ?? Self.count(prefix, snapshot)
@@ -53,18 +53,19 @@ public final class StoreUsages: Sendable {
     }
 
     /// Bytes of a key and its value; nil if there is none.
-    private static func size(of key: [UInt8], _ prefix: [UInt8], _ snapshot: Snapshot) -> Int? {
+    private static func size(of key: [UInt8], _ prefix: [UInt8], _ snapshot: RecordSnapshot) -> Int?
+    {
         guard let found = snapshot.keys(prefix: key, limit: 1).first, found.key == key else {
             return nil
         }
         return size(found, prefix)
     }
 
-    private static func size(_ key: Snapshot.Key, _ prefix: [UInt8]) -> Int {
+    private static func size(_ key: RecordSnapshot.Key, _ prefix: [UInt8]) -> Int {
         key.key.count - prefix.count + key.valueSize
     }
 
-    private static func count(_ prefix: [UInt8], _ snapshot: Snapshot) -> Usage {
+    private static func count(_ prefix: [UInt8], _ snapshot: RecordSnapshot) -> Usage {
         Usage(bytes: snapshot.keys(prefix: prefix).reduce(0) { $0 + size($1, prefix) })
     }
 }

@@ -21,7 +21,7 @@ public final class ServiceHost: Sendable {
         public var logsErrors = true
         public var http = OutboundClient.Options()
         /// Where stores of modules are; nil for none.
-        public var store: WasmdStorage.Store?
+        public var store: RecordStore?
         /// How long a service is waited for that others come after.
         public var patience = Duration.seconds(5)
 

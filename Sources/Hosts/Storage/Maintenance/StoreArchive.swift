@@ -4,7 +4,7 @@ import Synchronization
 import WasmSystem
 import WasmdDigests
 
-extension Store {
+extension RecordStore {
     /// The store as it is now, as an archive of tar that holds a data folder: for a backup over a
     /// connection. Reads and writes go on meanwhile. Blocks the thread; one at a time.
     ///
@@ -70,7 +70,7 @@ public final class StoreArchive: Sendable {
             files.removeRoot(path)
             // Nothing is removed since the hold, so the blobs of a snapshot from now are there.
             let snapshot = core.state.withLock { state in
-                Snapshot(
+                RecordSnapshot(
                     index: state.records.index, references: state.records.references,
                     segments: state.segments, version: state.lastSequence)
             }

@@ -11,7 +11,7 @@ public struct CopyReport: Hashable, Sendable {
     public var failures: [StorageError] = []
 }
 
-extension Store {
+extension RecordStore {
     /// Copies a store into a new folder: its records as they are now, without old values, and the
     /// blobs that they reference. Reads and writes go on meanwhile; blobs that become garbage are
     /// kept until the end. Blocks the thread.
@@ -70,12 +70,12 @@ extension Store {
 /// Writes the records of a snapshot, and blobs, into a new folder.
 struct StoreCopy {
     let source: DataFolder
-    let snapshot: Snapshot
+    let snapshot: RecordSnapshot
     let digests: [SHA256.Digest]
 
     private static let frameSize = 256 << 10
 
-    init(_ source: DataFolder, _ snapshot: Snapshot, _ digests: Set<SHA256.Digest>) {
+    init(_ source: DataFolder, _ snapshot: RecordSnapshot, _ digests: Set<SHA256.Digest>) {
         self.source = source
         self.snapshot = snapshot
         self.digests = digests.sorted()
@@ -166,7 +166,7 @@ struct StoreCopy {
     ) throws(StorageError) {
         var writer = try LogWriter(
             new: folder, salt: UInt64.random(in: 1...UInt64.max), lastSequence: snapshot.version)
-        var frame: [(key: [UInt8], record: Store.Record, digests: [SHA256.Digest])] = []
+        var frame: [(key: [UInt8], record: RecordStore.Record, digests: [SHA256.Digest])] = []
         var size = 0
         var after: [UInt8]?
         while true {
@@ -205,7 +205,7 @@ struct StoreCopy {
     }
 
     private func write(
-        _ records: [(key: [UInt8], record: Store.Record, digests: [SHA256.Digest])],
+        _ records: [(key: [UInt8], record: RecordStore.Record, digests: [SHA256.Digest])],
         _ segmentSize: Int, _ writer: inout LogWriter, _ report: inout CopyReport
     ) throws(StorageError) {
         do throws(LogWriter.Failure) {

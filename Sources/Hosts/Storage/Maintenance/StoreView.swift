@@ -7,7 +7,7 @@ import WasmdDigests
 struct StoreView {
     let folder: DataFolder
     let report: RecoveryReport
-    let snapshot: Snapshot
+    let snapshot: RecordSnapshot
     /// The blobs that records reference.
     let referenced: Set<SHA256.Digest>
 
@@ -18,7 +18,7 @@ struct StoreView {
         var recovery = Recovery(folder, writes: false)
         try recovery.run(progress)
         report = recovery.report
-        snapshot = Snapshot(
+        snapshot = RecordSnapshot(
             index: recovery.records.index, references: recovery.records.references,
             segments: recovery.segments, version: recovery.lastSequence)
         referenced = recovery.records.references.all

@@ -24,7 +24,7 @@ public struct Verification: Hashable, Sendable {
     }
 }
 
-extension Store {
+extension RecordStore {
     /// Reads everything in a data folder, and compares all checksums and digests. Changes nothing,
     /// and may be used while another process has the store open.
     ///

@@ -21,11 +21,11 @@ public enum StorageError: Error, Hashable, Sendable {
     /// A condition of a transaction does not hold; `found` is the version of the record now, nil
     /// if there is none.
     case conflict(key: [UInt8], found: UInt64?)
-    /// A key is empty, or has more bytes than `Store.maximumKey`.
+    /// A key is empty, or has more bytes than `RecordStore.maximumKey`.
     case keySize(Int)
-    /// A value has more bytes than `Store.maximumValue`: larger ones are stored as blobs.
+    /// A value has more bytes than `RecordStore.maximumValue`: larger ones are stored as blobs.
     case valueTooLarge(Int)
-    /// A transaction has more bytes than `Store.maximumTransaction`, or a record has more than 255
+    /// A transaction has more bytes than `RecordStore.maximumTransaction`, or a record has more than 255
     /// blobs.
     case transactionTooLarge
     /// A record's value is not what was written.

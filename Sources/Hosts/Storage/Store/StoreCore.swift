@@ -14,7 +14,7 @@ final class StoreCore: Sendable {
     }
 
     let folder: DataFolder
-    let options: Store.Options
+    let options: RecordStore.Options
     let report: RecoveryReport
     let state: Mutex<State>
     let ledger: BlobLedger
@@ -31,7 +31,7 @@ final class StoreCore: Sendable {
     let fullHandler = Mutex<(@Sendable () -> Void)?>(nil)
 
     init(
-        _ folder: DataFolder, _ options: Store.Options, _ recovery: consuming Recovery,
+        _ folder: DataFolder, _ options: RecordStore.Options, _ recovery: consuming Recovery,
         newest segment: Segment?, salt: UInt64
     ) {
         self.salt = salt

@@ -39,8 +39,8 @@ public struct Transaction: Sendable {
     /// Sets a record.
     ///
     /// - Parameters:
-    ///   - key: 1 to `Store.maximumKey` bytes.
-    ///   - value: at most `Store.maximumValue` bytes.
+    ///   - key: 1 to `RecordStore.maximumKey` bytes.
+    ///   - value: at most `RecordStore.maximumValue` bytes.
     ///   - blobs: those that the record references: they are kept as long as it does. At most 255.
     ///   - condition: what must hold for the record.
     public mutating func put(
@@ -76,6 +76,6 @@ public struct Transaction: Sendable {
             guard change.blobs.count <= 255 else { throw .transactionTooLarge }
         }
         let size = byteCount + changes.count * LogFormat.entrySize
-        guard size <= Store.maximumTransaction else { throw .transactionTooLarge }
+        guard size <= RecordStore.maximumTransaction else { throw .transactionTooLarge }
     }
 }

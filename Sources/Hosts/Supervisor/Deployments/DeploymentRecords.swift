@@ -55,7 +55,7 @@ struct StoredBytes: Sendable {
     let size: Int
 
     /// Writes a blob if one is needed: may wait for the disk.
-    init(_ bytes: [UInt8], _ store: WasmdStorage.Store) throws(StorageError) {
+    init(_ bytes: [UInt8], _ store: RecordStore) throws(StorageError) {
         size = bytes.count
         if bytes.count <= Self.smallSize {
             inline = bytes
@@ -70,7 +70,7 @@ struct StoredBytes: Sendable {
 
     /// The same from a task.
     static func write(
-        _ bytes: [UInt8], _ store: WasmdStorage.Store, on loop: EventLoop
+        _ bytes: [UInt8], _ store: RecordStore, on loop: EventLoop
     ) async throws -> StoredBytes {
         if bytes.count <= smallSize { return try StoredBytes(bytes, store) }
         return try await loop.blocking { try StoredBytes(bytes, store) }
@@ -88,7 +88,7 @@ struct StoredBytes: Sendable {
     /// The bytes that a record's document has or references; nil if it has none. May wait for the
     /// disk.
     static func read(
-        _ document: Document, _ store: WasmdStorage.Store
+        _ document: Document, _ store: RecordStore
     ) throws(StorageError) -> [UInt8]? {
         if case .bytes(let bytes)? = document["bytes"] { return bytes }
         guard case .bytes(let digest)? = document["sha256"],
@@ -111,7 +111,7 @@ extension BSONOptions {
 enum DeploymentRecords {
     /// All that are stored, in the order in which they were made.
     static func load(
-        _ store: WasmdStorage.Store, _ options: Supervisor.Options, _ damage: inout [String]
+        _ store: RecordStore, _ options: Supervisor.Options, _ damage: inout [String]
     ) throws(StorageError) -> [Deployment] {
         let snapshot = store.snapshot()
         var found: [(version: UInt64, deployment: Deployment)] = []
@@ -141,7 +141,7 @@ enum DeploymentRecords {
     /// Stores a deployment in place of an earlier one with the same id, whose states and output files
     /// go. Returns when that is durable.
     static func put(
-        _ deployment: Deployment, in store: WasmdStorage.Store, on loop: EventLoop
+        _ deployment: Deployment, in store: RecordStore, on loop: EventLoop
     ) async throws {
         let bytes: [UInt8]
         do {
@@ -169,14 +169,14 @@ enum DeploymentRecords {
 
     static func remove(
         _ deployment: Deployment, from transaction: inout Transaction,
-        _ store: WasmdStorage.Store
+        _ store: RecordStore
     ) {
         removeParts(deployment.id, from: &transaction, store)
         transaction.delete(RecordKey.deployment(deployment.id))
     }
 
     private static func removeParts(
-        _ id: String, from transaction: inout Transaction, _ store: WasmdStorage.Store
+        _ id: String, from transaction: inout Transaction, _ store: RecordStore
     ) {
         let snapshot = store.snapshot()
         for prefix in [RecordKey.states(of: id), RecordKey.outputs(of: id)] {
@@ -238,12 +238,12 @@ enum DeploymentRecords {
 
 /// The orchestrator in a data folder.
 enum OrchestratorRecord {
-    static func load(_ store: WasmdStorage.Store) throws(StorageError) -> URL? {
+    static func load(_ store: RecordStore) throws(StorageError) -> URL? {
         try store.getBlocking(RecordKey.orchestrator).flatMap { URL($0.value) }
     }
 
     static func store(
-        _ url: URL, in store: WasmdStorage.Store
+        _ url: URL, in store: RecordStore
     ) async throws(StorageError) {
         var transaction = Transaction()
         transaction.put(RecordKey.orchestrator, url.bytes)

@@ -28,12 +28,12 @@ public final class History: Sendable {
     /// Bytes of the entries in memory.
     private static let byteLimit = 64 << 20
 
-    private let store: WasmdStorage.Store
+    private let store: RecordStore
     private let limit: Int
     private let state: Mutex<State>
 
     init(
-        _ store: WasmdStorage.Store, limit: Int, _ damage: inout [String]
+        _ store: RecordStore, limit: Int, _ damage: inout [String]
     ) throws(StorageError) {
         self.store = store
         self.limit = max(limit, 1000)
@@ -67,8 +67,8 @@ public final class History: Sendable {
     }
 
     private static func document(
-        _ key: [UInt8], _ snapshot: WasmdStorage.Snapshot, _ damage: inout [String],
-        _ store: WasmdStorage.Store? = nil
+        _ key: [UInt8], _ snapshot: RecordSnapshot, _ damage: inout [String],
+        _ store: RecordStore? = nil
     ) throws(StorageError) -> Document? {
         do throws(StorageError) {
             guard let record = try snapshot.getBlocking(key) else { return nil }

@@ -113,7 +113,7 @@ extension Supervisor {
             // What does not fit is found before anything changes.
             do {
                 _ = try await home.blocking {
-                    try WasmInterpreter.Snapshot(decoding: state.snapshot, for: wasm)
+                    try Snapshot(decoding: state.snapshot, for: wasm)
                 }
             } catch let error as SnapshotError {
                 throw StateFault.malformed("\(error)")

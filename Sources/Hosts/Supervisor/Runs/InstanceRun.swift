@@ -254,7 +254,7 @@ extension Supervisor {
         }
         let wasm = cached.module
         var state: InstanceState?
-        var saved: WasmInterpreter.Snapshot?
+        var saved: Snapshot?
         if let bytes = try await storedState(of: module, on: loop),
             options.state != .never || module.saving.isStored
         {
@@ -267,7 +267,7 @@ extension Supervisor {
             }
             if let snapshot = state?.snapshot {
                 saved = try await loop.blocking {
-                    try WasmInterpreter.Snapshot(decoding: snapshot, for: wasm)
+                    try Snapshot(decoding: snapshot, for: wasm)
                 }
             }
         }

@@ -56,7 +56,7 @@ struct TransportsService: DaemonService {
         }
     }
 
-    func open(_ store: WasmdStorage.Store, _ house: DaemonHouse) throws -> any OpenService {
+    func open(_ store: RecordStore, _ house: DaemonHouse) throws -> any OpenService {
         OpenTransports(transports: try opened.map { try ServedTransport($0, resolver) })
     }
 }

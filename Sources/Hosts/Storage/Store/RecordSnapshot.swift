@@ -6,7 +6,7 @@ import WasmdEventLoop
 /// The records of a store as they were when the snapshot was made.
 ///
 /// Files that it needs are kept until it is gone, also on a disk where they have no name any more.
-public struct Snapshot: Sendable {
+public struct RecordSnapshot: Sendable {
     let index: Index
     let references: References
     let segments: [UInt32: Segment]
@@ -21,26 +21,26 @@ public struct Snapshot: Sendable {
     /// - Throws: `.damaged`, `.system`.
     public func get(
         _ key: [UInt8], on loop: EventLoop
-    ) async throws(StorageError) -> Store.Record? {
+    ) async throws(StorageError) -> RecordStore.Record? {
         guard let location = index.find(key), let segment = segments[location.segment] else {
             return nil
         }
-        return Store.Record(
+        return RecordStore.Record(
             value: try await segment.value(location, on: loop), version: location.version)
     }
 
     /// The same for threads that are no loops: may wait for the disk.
-    public func getBlocking(_ key: [UInt8]) throws(StorageError) -> Store.Record? {
+    public func getBlocking(_ key: [UInt8]) throws(StorageError) -> RecordStore.Record? {
         guard let location = index.find(key), let segment = segments[location.segment] else {
             return nil
         }
-        return Store.Record(value: try segment.value(location), version: location.version)
+        return RecordStore.Record(value: try segment.value(location), version: location.version)
     }
 
     /// A record with the blobs that it references.
     func getWithDigests(
         _ key: [UInt8]
-    ) throws(StorageError) -> (record: Store.Record, digests: [SHA256.Digest])? {
+    ) throws(StorageError) -> (record: RecordStore.Record, digests: [SHA256.Digest])? {
         guard let record = try getBlocking(key) else { return nil }
         return (record, blobs(key))
     }

@@ -17,7 +17,7 @@ import WasmdEventLoop
 /// Everything may be used from any thread and any loop; functions that can wait for the disk have
 /// a form for tasks, which does not hold the loop. The format, and what is safe against what:
 /// `docs/storage.md`.
-public final class Store: Sendable {
+public final class RecordStore: Sendable {
     /// The most bytes of a key; the least is one.
     public static let maximumKey = LogFormat.maximumKey
     /// The most bytes of a value.
@@ -236,9 +236,9 @@ public final class Store: Sendable {
 
     /// The state now, which does not change: for reading several records, and for lists. Costs
     /// nothing to make; as long as it is kept, changes of the store copy parts of the index.
-    public func snapshot() -> Snapshot {
+    public func snapshot() -> RecordSnapshot {
         core.state.withLock { state in
-            Snapshot(
+            RecordSnapshot(
                 index: state.records.index, references: state.records.references,
                 segments: state.segments,
                 version: state.lastSequence)
