@@ -80,8 +80,8 @@ import WasmdDocuments
         let loads = narrow.filter { $0.hasSuffix("█") }
         #expect(loads.count == 1 && loads[0].count == 20)
         #expect(narrow.prefix(2) == ["ready   up 71.0 s", "process 7"])
-        #expect(page.absence("gone", columns: 10).contains("no answer:"))
-        #expect(!page.absence("gone", columns: 10).contains("gone"))
+        #expect(page.absence("gone", columns: 11).contains("no answer:"))
+        #expect(!page.absence("gone", columns: 11).contains("gone"))
         #expect(page.absence("gone", columns: 40).contains("no answer: gone; it is asked"))
         #expect(lines.contains { $0.contains("2.5 s") && $0.contains("64.0 KiB") })
         let screen = page.screen(rows: 6, columns: 20)

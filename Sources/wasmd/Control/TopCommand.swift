@@ -76,7 +76,12 @@ struct TopCommand {
             }
             shown += 1
         }
-        if let absence { throw absence }
+        if let absence {
+            // The error is the last word: below the page's first line, in place of an old page.
+            if isTerminal { console.output.write("\u{1b}[J") }
+            console.output.flush()
+            throw absence
+        }
     }
 
     private func look(_ client: ControlClient) throws(Refusal) -> TopReading {

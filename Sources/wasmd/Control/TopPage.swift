@@ -30,10 +30,8 @@ struct TopPage {
     /// Draws over what was there: to the upper left corner, each line to its end, the rest empty.
     func screen(rows: Int, columns: Int) -> String {
         let isFirst = samples.count == 1
-        let lines = lines(columns: columns).prefix(max(rows - 1, 1)).map { line in
-            // What is cut is seen to be cut: a part of an id is none.
-            let fits = line.count <= max(columns, 1)
-            return (fits ? line : line.prefix(max(columns - 1, 0)) + "…") + "\u{1b}[K\n"
+        let lines = lines(columns: columns).prefix(max(rows - 1, 1)).map {
+            Self.cut($0, columns) + "\u{1b}[K\n"
         }
         return (isFirst ? "\u{1b}[2J" : "") + "\u{1b}[H" + lines.joined() + "\u{1b}[J"
     }
@@ -41,7 +39,12 @@ struct TopPage {
     /// The same while the server says nothing: the rest of its last page stays.
     func absence(_ reason: String, columns: Int) -> String {
         let text = "no answer: \(reason); it is asked again each second"
-        return "\u{1b}[H" + text.prefix(max(columns, 1)) + "\u{1b}[K\n"
+        return "\u{1b}[H" + Self.cut(text, columns) + "\u{1b}[K\n"
+    }
+
+    /// What is cut is seen to be cut: a part of an id is none.
+    private static func cut(_ line: String, _ columns: Int) -> String {
+        line.count <= max(columns, 1) ? line : line.prefix(max(columns - 1, 0)) + "…"
     }
 
     /// The page, without regard to its height. What matters most is at the left, since a narrow

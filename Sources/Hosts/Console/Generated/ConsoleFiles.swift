@@ -3,7 +3,7 @@
 
 extension ConsoleFile {
     static let all: [ConsoleFile] = [
-        ConsoleFile("console.js", "text/javascript; charset=utf-8", tag: "b63e8564ce07139f", consoleJs),
+        ConsoleFile("console.js", "text/javascript; charset=utf-8", tag: "a019c0d44d0ce1b4", consoleJs),
         ConsoleFile("icon.svg", "image/svg+xml", tag: "f6d8cd383e00ee89", iconSvg),
         ConsoleFile("index.html", "text/html; charset=utf-8", tag: "469da5d1221fd23d", indexHtml),
         ConsoleFile("style.css", "text/css; charset=utf-8", tag: "6953c2d4afb17380", styleCss),
@@ -1225,7 +1225,7 @@ const limits = settings => table("Limits", [["Setting"], ["Limit", "number"], ["
   const limit = one.number === undefined
     ? (one.value === "[]" ? "none" : harmless(one.value) || "none") : format(one.number);
   return [make("code", {}, harmless(one.name)),
-    one.each ? `${limit} for each ${harmless(one.each)}` : limit,
+    one.each && one.number !== undefined ? `${limit} for each ${harmless(one.each)}` : limit,
     usage(one.used, one.number, format), one.reloadable ? "a reload" : "a restart"];
 }));
 

@@ -20,7 +20,7 @@ const limits = settings => table("Limits", [["Setting"], ["Limit", "number"], ["
   const limit = one.number === undefined
     ? (one.value === "[]" ? "none" : harmless(one.value) || "none") : format(one.number);
   return [make("code", {}, harmless(one.name)),
-    one.each ? `${limit} for each ${harmless(one.each)}` : limit,
+    one.each && one.number !== undefined ? `${limit} for each ${harmless(one.each)}` : limit,
     usage(one.used, one.number, format), one.reloadable ? "a reload" : "a restart"];
 }));
 
