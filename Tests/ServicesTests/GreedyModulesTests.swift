@@ -51,6 +51,14 @@ import WasmdStorage
         """
     }
 
+    /// Reads a message, for which its allocator does something; not for the configuration.
+    private static func allocating(_ body: String) -> String {
+        guest("(call $read (i32.const 1001) (i32.const 5) (i32.const 16))").replacing(
+            "(global.get $next)\n",
+            with: "(if (i32.ne (global.get $next) (i32.const 4096)) (then \(body))) "
+                + "(global.get $next)\n")
+    }
+
     private static let growing = "(i32.ne (memory.grow (i32.const 1)) (i32.const -1))"
 
     static let rows: [Row] = [
@@ -123,6 +131,13 @@ import WasmdStorage
                 "(global.get $next)\n",
                 with: "(if (i32.ne (global.get $next) (i32.const 4096)) (then \(publish(1)))) "
                     + "(global.get $next)\n")),
+        Row(
+            "loops in its allocator for a message", .failure("canonical_abi_realloc"),
+            allocating("(loop $l (br $l))")),
+        Row(
+            "calls the host from its allocator without end", .failure("canonical_abi_realloc"),
+            allocating(
+                "(loop $l (drop (call $random (i32.const 0) (i32.const 65536))) (br $l))")),
         // Floods topics.
         Row("publishes small messages", .never, guest("(loop $l \(publish(1)) (br $l))")),
         Row(

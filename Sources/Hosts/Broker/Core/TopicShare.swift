@@ -3,8 +3,8 @@
 import Synchronization
 
 /// The topics that a client, or a group of clients, may make. A topic counts for as long as the
-/// broker has it: one that nobody has published configuration for, and that holds no message, gives
-/// way to the next one that the same client makes.
+/// broker has it; one that holds no message and has no last value gives way to the next one that
+/// the same clients make.
 ///
 /// A share is used with one broker.
 public final class TopicShare: @unchecked Sendable {
@@ -36,18 +36,22 @@ public final class TopicShare: @unchecked Sendable {
         set { most.store(max(newValue, 0), ordering: .relaxed) }
     }
 
-    /// The share, and those of which it is a part.
-    private var chain: [TopicShare] { [self] + (whole?.chain ?? []) }
+    /// This share, or the first one of which it is a part, that has no room.
+    var full: TopicShare? { count >= limit ? self : whole?.full }
 
-    /// The first one that has no room.
-    var full: TopicShare? { chain.first { $0.count >= $0.limit } }
-
+    /// Called for each topic when there is no room: allocates nothing.
     func contains(_ topic: Topic) -> Bool {
-        topic.share.map { share in share.chain.contains { $0 === self } } ?? false
+        var share = topic.share
+        while let one = share {
+            if one === self { return true }
+            share = one.whole
+        }
+        return false
     }
 
     func add(_ number: Int) {
-        for share in chain { share.count += number }
+        count += number
+        whole?.add(number)
     }
 }
 
