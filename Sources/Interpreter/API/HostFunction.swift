@@ -182,6 +182,12 @@ public struct Caller: ~Copyable {
         unretainedStore._withUnsafeGuaranteedRef { $0.suspendable != nil }
     }
 
+    /// To be called by functions that took more than some microseconds: whether the turn of the guest
+    /// is over is looked at after the call.
+    package func tookLong() {
+        unretainedStore._withUnsafeGuaranteedRef { $0.lookAfterThisCall() }
+    }
+
     /// Whether the guest must stop, for long functions.
     package var stopSignal: StopSignal { StopSignal(unretainedStore) }
 

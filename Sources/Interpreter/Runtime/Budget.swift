@@ -128,6 +128,11 @@ extension Store {
     /// the longest a quarter of a millisecond.
     private static let callsBetweenLooks = 16
 
+    /// Lets the machine ask after the call of the host that runs.
+    func lookAfterThisCall() {
+        if exchange.pointee.callsUntilLook > 0 { exchange.pointee.callsUntilLook = 1 }
+    }
+
     /// Lets the machine ask at its next check, after calls of the host.
     @inline(never)
     func lookAfterCalls() {

@@ -1,4 +1,5 @@
 import WasmInterpreter
+import WasmSystem
 
 // Reading and writing streams for guests that wait. Calls of the host never wait: they fail with
 // `again`, and the function of WASI waits and continues with the number of bytes done.
@@ -8,14 +9,25 @@ import WasmInterpreter
 /// The most bytes that one call of the host moves: a tenth of a millisecond, or a millisecond where
 /// the kernel has to find room for the file's content first.
 private let pieceByteCount = 256 << 10
+/// The same for streams that are made of Swift, which may look at each byte.
+private let smallPieceByteCount = 8 << 10
 
 extension Descriptor {
     /// Reads once into the buffers; waits first if necessary. Reads at most a piece of a stream.
+    ///
+    /// - Parameter done: bytes of a file that the call read before others had their turn.
     @inline(__always)
     func read(
-        _ vectors: UnsafeBufferPointer<HostVector>, _ caller: borrowing Caller
+        _ vectors: UnsafeBufferPointer<HostVector>, after done: Int, _ caller: borrowing Caller
     ) throws(Errno) -> Transferred {
-        guard isStream else { return .bytes(try read(vectors, caller.stopSignal)) }
+        guard isStream else {
+            guard takesTurns(vectors, caller) else {
+                return .bytes(try read(vectors, caller.stopSignal))
+            }
+            return try movingInTurns(vectors, after: done, isWriting: false, caller) {
+                (piece, _) throws(Errno) in try read(piece)
+            }
+        }
         let limit = transferLimit
         return try patiently(isPatient) { () throws(Errno) in
             try vectors.withFirst(limit) { (vectors) throws(Errno) in try read(vectors) }
@@ -29,6 +41,11 @@ extension Descriptor {
     func write(
         _ vectors: UnsafeBufferPointer<HostVector>, after done: Int, _ caller: borrowing Caller
     ) throws(Errno) -> Transferred {
+        if takesTurns(vectors, caller) {
+            return try movingInTurns(vectors, after: done, isWriting: true, caller) {
+                (piece, _) throws(Errno) in try write(piece)
+            }
+        }
         guard isStream else { return .bytes(try write(vectors, caller.stopSignal)) }
         return try transferringAll(
             vectors, after: done, isPatient: isPatientWriting,
@@ -38,6 +55,68 @@ extension Descriptor {
 
     /// Messages are not split into pieces; they are short.
     private var transferLimit: Int { filetype == .socketDgram ? .max : pieceByteCount }
+
+    /// Whether bytes are moved in turns: those of a guest that shares its thread with others, unless
+    /// they are so few that no clock is needed.
+    @inline(__always)
+    func takesTurns(
+        _ vectors: UnsafeBufferPointer<HostVector>, _ caller: borrowing Caller
+    ) -> Bool {
+        caller.canSuspend && vectors.byteCount >= 1024 && filetype != .socketDgram
+    }
+
+    /// Moves all bytes, piece by piece, as `write` does; a guest's turn ends after some time.
+    ///
+    /// What takes a stream's bytes may take long for each of them: a log looks for ends of lines.
+    ///
+    /// - Parameters:
+    ///   - before: bytes that the call moved before.
+    ///   - move: gets the number of bytes that were moved.
+    @inline(never)
+    func movingInTurns(
+        _ vectors: UnsafeBufferPointer<HostVector>, after before: Int, isWriting: Bool,
+        _ caller: borrowing Caller,
+        _ move: (UnsafeBufferPointer<HostVector>, _ done: Int) throws(Errno) -> Int
+    ) throws(Errno) -> Transferred {
+        let begin = SystemClock.monotonic.now
+        defer {
+            if SystemClock.monotonic.now &- begin > Self.longTime { caller.tookLong() }
+        }
+        let waits = isWriting ? isPatientWriting : isPatient
+        let isLookedAt = kind == .virtualFile && streamSocket == nil
+        let piece = isLookedAt ? smallPieceByteCount : pieceByteCount
+        let total = vectors.byteCount
+        var rest = Array(vectors)
+        rest.drop(before)
+        var done = before
+        while done < total {
+            // Read before the transfer, so that a change meanwhile ends the wait at once.
+            let turn = guestStream?.changes.turn ?? 0
+            let count: Int
+            do throws(Errno) {
+                count = try rest.withUnsafeBufferPointer { (rest) throws(Errno) in
+                    try rest.withFirst(piece) { (piece) throws(Errno) in try move(piece, done) }
+                }
+            } catch {
+                if error == .again, waits { return .notYet(done: done, since: turn) }
+                guard done > 0, streamSocket == nil else { throw error }
+                return .bytes(done)
+            }
+            done &+= count
+            // A stream that waits for nobody takes what it can; a file has an end.
+            let isShort = count < min(piece, total &- done &+ count)
+            if count == 0 || (isStream ? !waits : isShort) || caller.stopSignal.isRaised { break }
+            rest.drop(count)
+            if done < total, SystemClock.monotonic.now &- begin > Self.turn {
+                return .notYet(done: done, since: nil)
+            }
+        }
+        return .bytes(done)
+    }
+
+    /// Nanoseconds after which others have their turn, and after which the guest's clock is looked at.
+    private static let turn: UInt64 = 300_000
+    private static let longTime: UInt64 = 50_000
 
     /// Reads from a file, or once from a stream of the embedder.
     @inline(__always)

@@ -11,34 +11,35 @@ extension WASIGuest {
         _ memory: GuestMemory, _ fd: UInt32, _ iovs: UInt32, _ count: UInt32, _ result: UInt32,
         _ caller: borrowing Caller
     ) throws {
-        try read(memory, try table[fd], iovs, count, result, caller)
+        try read(memory, try table[fd], iovs, count, result, after: 0, caller)
     }
 
+    /// - Parameter done: bytes that were read before others had their turn.
     @inline(__always)
     private func read(
         _ memory: GuestMemory, _ descriptor: Descriptor, _ iovs: UInt32, _ count: UInt32,
-        _ result: UInt32, _ caller: borrowing Caller
+        _ result: UInt32, after done: Int, _ caller: borrowing Caller
     ) throws {
         try descriptor.requireAccess(.fdRead)
         let result32 = try memory.result32(result)
         let transferred = try memory.withVectors(iovs, count: count, caller.stopSignal) {
             (vectors) throws(Errno) in
-            try descriptor.read(vectors, caller)
+            try descriptor.read(vectors, after: done, caller)
         }
         switch transferred {
         case .bytes(let byteCount): result32.store(UInt32(clamping: byteCount))
-        case .notYet(_, let turn):
-            throw waiting(toRead: descriptor, turn, iovs, count, result)
+        case .notYet(let done, let turn):
+            throw waiting(toRead: descriptor, turn, iovs, count, result, after: done)
         }
     }
 
     @inline(never)
     private func waiting(
-        toRead descriptor: Descriptor, _ turn: UInt64, _ iovs: UInt32, _ count: UInt32,
-        _ result: UInt32
+        toRead descriptor: Descriptor, _ turn: UInt64?, _ iovs: UInt32, _ count: UInt32,
+        _ result: UInt32, after done: Int
     ) -> Suspension {
         waiting(descriptor.wait(isReading: true, since: turn)) { [self] memory, caller in
-            try read(memory, descriptor, iovs, count, result, caller)
+            try read(memory, descriptor, iovs, count, result, after: done, caller)
         }
     }
 
@@ -64,6 +65,14 @@ extension WASIGuest {
             guard quota != nil, descriptor.filetype == .regularFile else {
                 return try descriptor.write(vectors, after: done, caller)
             }
+            if descriptor.takesTurns(vectors, caller) {
+                return try descriptor.movingInTurns(vectors, after: done, isWriting: true, caller) {
+                    (piece, _) throws(Errno) in
+                    try writingWithinQuota(piece) { (piece) throws(Errno) in
+                        try descriptor.write(piece)
+                    }
+                }
+            }
             return .bytes(
                 try writingWithinQuota(vectors) { (vectors) throws(Errno) in
                     try descriptor.write(vectors, caller.stopSignal)
@@ -78,7 +87,7 @@ extension WASIGuest {
 
     @inline(never)
     private func waiting(
-        toWrite descriptor: Descriptor, _ turn: UInt64, _ iovs: UInt32, _ count: UInt32,
+        toWrite descriptor: Descriptor, _ turn: UInt64?, _ iovs: UInt32, _ count: UInt32,
         _ result: UInt32, after done: Int
     ) -> Suspension {
         waiting(descriptor.wait(isReading: false, since: turn)) { [self] memory, caller in
@@ -118,6 +127,84 @@ extension WASIGuest {
             }
         }
         result.store(UInt32(clamping: byteCount))
+    }
+
+    /// - Throws: `Errno` for the guest; `Suspension` to let others run.
+    func fd_pread(
+        _ memory: GuestMemory, _ fd: UInt32, _ iovs: UInt32, _ count: UInt32, _ offset: UInt64,
+        _ result: UInt32, _ caller: borrowing Caller
+    ) throws {
+        guard caller.canSuspend else {
+            return try fd_pread(memory, fd, iovs, count, offset, result, caller.stopSignal)
+        }
+        let call = PositionedCall(
+            descriptor: try table[fd], iovs: iovs, count: count, offset: offset, result: result,
+            isWriting: false)
+        try moveInTurns(memory, call, after: 0, caller)
+    }
+
+    /// - Throws: `Errno` for the guest; `Suspension` to let others run.
+    func fd_pwrite(
+        _ memory: GuestMemory, _ fd: UInt32, _ iovs: UInt32, _ count: UInt32, _ offset: UInt64,
+        _ result: UInt32, _ caller: borrowing Caller
+    ) throws {
+        guard caller.canSuspend else {
+            return try fd_pwrite(memory, fd, iovs, count, offset, result, caller.stopSignal)
+        }
+        let call = PositionedCall(
+            descriptor: try table[fd], iovs: iovs, count: count, offset: offset, result: result,
+            isWriting: true)
+        try moveInTurns(memory, call, after: 0, caller)
+    }
+
+    /// The arguments of `fd_pread` and `fd_pwrite`.
+    private struct PositionedCall {
+        let descriptor: Descriptor
+        let iovs: UInt32
+        let count: UInt32
+        let offset: UInt64
+        let result: UInt32
+        let isWriting: Bool
+    }
+
+    /// - Parameter done: bytes that were moved before others had their turn.
+    private func moveInTurns(
+        _ memory: GuestMemory, _ call: PositionedCall, after done: Int, _ caller: borrowing Caller
+    ) throws {
+        let descriptor = call.descriptor
+        try descriptor.requireAccess(call.isWriting ? .fdWrite : .fdRead)
+        try descriptor.requirePosition(.fdSeek)
+        guard let offset = Int(exactly: call.offset) else { throw Errno.inval }
+        let result32 = try memory.result32(call.result)
+        let moved = try memory.withVectors(call.iovs, count: call.count, caller.stopSignal) {
+            (vectors) throws(Errno) -> Transferred in
+            guard descriptor.takesTurns(vectors, caller) else {
+                return .bytes(try move(vectors, at: offset, call))
+            }
+            return try descriptor.movingInTurns(
+                vectors, after: done, isWriting: call.isWriting, caller
+            ) { (piece, done) throws(Errno) in
+                let place = offset.addingReportingOverflow(done)
+                return try move(piece, at: place.overflow ? .max : place.partialValue, call)
+            }
+        }
+        switch moved {
+        case .bytes(let byteCount): result32.store(UInt32(clamping: byteCount))
+        case .notYet(let done, let turn):
+            let wait = descriptor.wait(isReading: !call.isWriting, since: turn)
+            throw waiting(wait) { [self] memory, caller in
+                try moveInTurns(memory, call, after: done, caller)
+            }
+        }
+    }
+
+    private func move(
+        _ vectors: UnsafeBufferPointer<HostVector>, at offset: Int, _ call: PositionedCall
+    ) throws(Errno) -> Int {
+        guard call.isWriting else { return try call.descriptor.read(vectors, at: offset) }
+        return try writingWithinQuota(vectors) { (vectors) throws(Errno) in
+            try call.descriptor.write(vectors, at: offset)
+        }
     }
 
     func fd_seek(

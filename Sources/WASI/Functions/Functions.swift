@@ -186,18 +186,18 @@ extension FunctionTable {
             guest, caller, fd, iovs, result in
             try guest.fd_write(try caller.bytes, fd, iovs.address, iovs.count, result, caller)
         }
-        define(
+        defineWaiting(
             "fd_pread", .descriptor(), .filled("iovs"), .filesize("offset"), .result32("nread")
-        ) { (guest, caller, fd, iovs, offset, result) throws(Errno) in
+        ) { guest, caller, fd, iovs, offset, result in
             try guest.fd_pread(
-                try caller.bytes, fd, iovs.address, iovs.count, offset, result, caller.stopSignal)
+                try caller.bytes, fd, iovs.address, iovs.count, offset, result, caller)
         }
-        define(
+        defineWaiting(
             "fd_pwrite", .descriptor(), .contents("iovs"), .filesize("offset"),
             .result32("nwritten")
-        ) { (guest, caller, fd, iovs, offset, result) throws(Errno) in
+        ) { guest, caller, fd, iovs, offset, result in
             try guest.fd_pwrite(
-                try caller.bytes, fd, iovs.address, iovs.count, offset, result, caller.stopSignal)
+                try caller.bytes, fd, iovs.address, iovs.count, offset, result, caller)
         }
         define(
             "fd_seek", .descriptor(), .filedelta("offset"), .whence("whence"),

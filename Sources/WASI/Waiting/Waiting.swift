@@ -27,16 +27,22 @@ extension WASIGuest {
 /// The result of moving bytes to or from a stream.
 enum Transferred {
     case bytes(Int)
-    /// The guest must wait for the stream; `done` bytes of the call were moved so far.
-    case notYet(done: Int, since: UInt64)
+    /// The guest must wait for the stream; `done` bytes of the call were moved so far. Without a turn
+    /// of the stream, it only lets others run first.
+    case notYet(done: Int, since: UInt64?)
 }
 
 extension Descriptor {
     /// A wait until a stream may have more bytes, or take more.
     ///
-    /// - Parameter turn: of the embedder's stream, read before it was not ready.
-    func wait(isReading: Bool, since turn: UInt64) -> Wait {
+    /// - Parameter turn: of the embedder's stream, read before it was not ready; nil to wait only
+    ///   until others have had their turn.
+    func wait(isReading: Bool, since turn: UInt64?) -> Wait {
         var wait = Wait()
+        guard let turn else {
+            wait.end = .now
+            return wait
+        }
         if let number = hostNumber {
             wait.add(number, isReading ? .reading : .writing, keeping: self)
         } else if let stream = guestStream {
