@@ -110,7 +110,10 @@ final class ServerProcess {
     // MARK: Requests
 
     /// A connection with a time limit of 20 seconds for each read.
-    func connect() throws -> Int32 {
+    func connect() throws -> Int32 { try Self.connect(to: port) }
+
+    /// The same to another port of this machine.
+    static func connect(to port: UInt16) throws -> Int32 {
         let socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
