@@ -60,7 +60,6 @@ import WasmdOperation
             tenant = "acme"
 
             [tenants.acme]
-            prefix = "a-"
             stored_bytes = "1GiB"
             fuel_per_second = 1000
             instances = 7
@@ -101,7 +100,7 @@ import WasmdOperation
         token.rate = .init(rate: 10, burst: 20)
         expected.tokens = [token]
         #expect(token.digest.description == digest)
-        var tenant = Configuration.TenantSettings("acme", prefix: "a-")
+        var tenant = Configuration.TenantSettings("acme")
         tenant.quotas.storedBytes = 1 << 30
         tenant.quotas.fuelPerSecond = 1000
         tenant.quotas.instances = 7
@@ -134,6 +133,8 @@ import WasmdOperation
             scopes = ["all"]
             tenant = "nobody"
             [tenants."a/b"]
+            [tenants.acme]
+            prefix = "a"
             """)
         for (place, start) in [
             ("line 1, column 1", "trust: text 2 of the list: expected an address or a network"),
@@ -149,11 +150,12 @@ import WasmdOperation
             ("line 16, column 1", "tokens[1].sha256: another token has this secret"),
             ("line 17, column 1", "tokens[1].scopes: text 1 of the list"),
             ("line 18, column 1", "tokens[1].tenant: there is no table [tenants.nobody]"),
+            ("line 21, column 1", "tenants.acme.prefix: unknown setting"),
         ] {
             #expect(problems.contains { $0.hasPrefix("\(place): \(start)") }, "\(start)")
         }
         #expect(problems.contains { $0.contains("a tenant's name is 1 to 64 letters") })
-        #expect(problems.count == 14, "\(problems)")
+        #expect(problems.count == 15, "\(problems)")
     }
 
     @Test func variables() throws {

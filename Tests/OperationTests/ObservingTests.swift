@@ -87,7 +87,7 @@ struct ScrapedMetrics {
     @Test func requestsAreCountedByRouteAndClass() throws {
         let registry = MetricRegistry()
         let metrics = RequestMetrics(registry)
-        let purpose = Purpose("executor", "/wasm/{id}", needs: nil)
+        let purpose = Purpose("executor", "/wasm/{id}", needs: nil, tenants: .admitted)
         for status in [200, 202, 404, 500, 0, 200] as [UInt16] {
             metrics.began(purpose)
             metrics.ended(try request(purpose, status: status))
@@ -115,7 +115,7 @@ struct ScrapedMetrics {
         let registry = MetricRegistry()
         let metrics = RequestMetrics(registry)
         for number in 0..<700 {
-            let purpose = Purpose("executor", "/\(number)", needs: nil)
+            let purpose = Purpose("executor", "/\(number)", needs: nil, tenants: .admitted)
             metrics.began(purpose)
             metrics.ended(try request(purpose, status: 200))
         }
@@ -172,7 +172,7 @@ struct ScrapedMetrics {
     }
 
     @Test func accessLineAsJSON() throws {
-        let purpose = Purpose("executor", "/wasm/{id}", needs: nil)
+        let purpose = Purpose("executor", "/wasm/{id}", needs: nil, tenants: .admitted)
         let run = RunID.make(at: 1)
         let trace = TraceParent(traceHigh: 1, traceLow: 2, span: 3, isSampled: true)
         let all = try lines(.json) { access, _ in
@@ -207,14 +207,17 @@ struct ScrapedMetrics {
                 (.write, .put, 200), (.write, .get, 200), (.admin, .post, 202),
                 (.admin, .get, 200), (.run, .post, 200), (.read, .get, 401), (.run, .post, 403),
             ] {
-                let purpose = Purpose("executor", "/\(scope.names[0])/\(method.name)", needs: scope)
+                let purpose = Purpose(
+                    "executor", "/\(scope.names[0])/\(method.name)", needs: scope,
+                    tenants: .admitted)
                 access.ended(
                     try request(purpose, status: UInt16(status), path: "/x", method: method))
             }
             access.isAuditing = false
             access.ended(
                 try request(
-                    Purpose("executor", "/off", needs: .write), status: 200, path: "/x",
+                    Purpose("executor", "/off", needs: .write, tenants: .admitted), status: 200,
+                    path: "/x",
                     method: .put))
         }
         let documents = try all.map { try JSONReader.read(Array($0.utf8)) }
@@ -227,7 +230,7 @@ struct ScrapedMetrics {
 
     @Test(arguments: [Log.Form.json, .text])
     func hostileBytesStayInTheirField(form: Log.Form) throws {
-        let purpose = Purpose("executor", "/wasm/{id}", needs: nil)
+        let purpose = Purpose("executor", "/wasm/{id}", needs: nil, tenants: .admitted)
         let path = "/%1b[31m\u{202e}\"\\ a=b".replacing(" ", with: "%20")
         let all = try lines(form) { access, _ in
             access.ended(
@@ -251,7 +254,7 @@ struct ScrapedMetrics {
     }
 
     @Test func levelsAndSwitchesHoldForAccessLines() throws {
-        let purpose = Purpose("executor", "/", needs: nil)
+        let purpose = Purpose("executor", "/", needs: nil, tenants: .admitted)
         let all = try lines(.text) { access, log in
             access.isWriting = false
             access.ended(try request(purpose, status: 200))
@@ -270,7 +273,7 @@ struct ScrapedMetrics {
     @Test func spansGoToACollectorAndNeverWait() throws {
         let registry = MetricRegistry()
         let received = Mutex<[Document]>([])
-        let purpose = Purpose("executor", "/wasm/{id}", needs: nil)
+        let purpose = Purpose("executor", "/wasm/{id}", needs: nil, tenants: .admitted)
         try EventLoop().run { loop in
             let collector = HTTPServer { request, response in
                 let document = try JSONReader.read(try await request.body())
@@ -328,7 +331,7 @@ struct ScrapedMetrics {
 
     @Test func aCollectorThatIsAwayCostsSpansOnly() throws {
         let registry = MetricRegistry()
-        let purpose = Purpose("executor", "/", needs: nil)
+        let purpose = Purpose("executor", "/", needs: nil, tenants: .admitted)
         try EventLoop().run { loop in
             let url = try #require(URL(Array("http://127.0.0.1:1/v1/traces".utf8)))
             let exporter = SpanExporter(SpanExporter.Options(url), version: "1", registry)

@@ -9,9 +9,11 @@ import WasmdOperation
 /// A surface that says who asks.
 private final class Echo: Surface {
     let name: StaticString = "echo"
-    private static let read = Purpose("echo", "/read", needs: .read)
-    private static let change = Purpose("echo", "/change", needs: .write)
-    private static let open = Purpose("echo", "/open", needs: nil)
+    private static let read = Purpose("echo", "/read", needs: .read, tenants: .admitted)
+    private static let change = Purpose("echo", "/change", needs: .write, tenants: .admitted)
+    private static let whole = Purpose("echo", "/whole", needs: .read, tenants: .refused)
+    private static let wholeOpen = Purpose("echo", "/whole-open", needs: nil, tenants: .refused)
+    private static let open = Purpose("echo", "/open", needs: nil, tenants: .admitted)
 
     func purpose(of head: RequestHead) -> Purpose? {
         let path = String(decoding: head.target.path, as: UTF8.self)
@@ -19,6 +21,8 @@ private final class Echo: Surface {
         case "/read": return Self.read
         case "/change", "/fail": return Self.change
         case "/open": return Self.open
+        case "/whole": return Self.whole
+        case "/whole-open": return Self.wholeOpen
         default: return nil
         }
     }
@@ -174,6 +178,31 @@ private final class Watcher: ServingObserver {
             house.listener.rules = AccessRules(third, replacing: house.listener.rules)
             #expect(try await house.status("/read", bearer("r")) == 401)
             #expect(try await house.status("/read", bearer("w")) == 200)
+        }
+    }
+
+    /// What does not keep tenants apart is closed to their tokens, whatever scopes they have, and
+    /// also where no scope is needed.
+    @Test func tenants() throws {
+        var configuration = Configuration()
+        var tenant = Token(name: "tenant", digest: Token.digest(of: "t".utf8), scopes: .all)
+        tenant.tenant = "acme"
+        configuration.tokens = [
+            tenant, Token(name: "plain", digest: Token.digest(of: "p".utf8), scopes: .all),
+        ]
+        configuration.tenants = [.init("acme")]
+        try open(configuration) { (house) async throws in
+            for path in ["/whole", "/whole-open"] {
+                let (status, text, _) = try await house.send(path, bearer("t"))
+                #expect(status == 403, "\(path)")
+                #expect(text.contains("does not keep tenants apart") && text.contains("/wasm"))
+                #expect(text.contains("use a token without a tenant"))
+                #expect(try await house.status(path, bearer("p")) == 200)
+            }
+            #expect(try await house.status("/whole") == 401)
+            #expect(try await house.status("/whole-open") == 200)
+            #expect(try await house.status("/read", bearer("t")) == 200)
+            #expect(try await house.status("/open", bearer("t")) == 200)
         }
     }
 

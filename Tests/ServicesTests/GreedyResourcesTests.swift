@@ -4,6 +4,7 @@ import WasmSystem
 import WasmWASI
 import WasmdBroker
 import WasmdEventLoop
+import WasmdGuests
 import WasmdOperation
 import WasmdStorage
 

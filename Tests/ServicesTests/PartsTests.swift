@@ -1,5 +1,6 @@
 import Testing
 import WasmdEventLoop
+import WasmdGuests
 import WasmdHTTP
 
 @testable import WasmdServices

@@ -1,5 +1,6 @@
 import Glibc
 import Testing
+import WasmText
 
 @testable import wasmd
 
@@ -73,6 +74,73 @@ import Testing
         let other = try server.exchange(
             "GET /count HTTP/1.1\r\nHost: B:80\r\nConnection: close\r\n\r\n")
         #expect(other.body == "1\n")
+    }
+
+    /// An object that writes so many times 32 KiB to standard error for each message, and then fails.
+    private func addLoud(_ writes: Int, host: String) throws {
+        let module = try parseModule(
+            Array(
+                """
+                (module
+                  (import "wasi_snapshot_preview1" "fd_write"
+                    (func $write (param i32 i32 i32 i32) (result i32)))
+                  (memory (export "memory") 2)
+                  (data (i32.const 65536) "\\1b[31mloud\\n")
+                  (func (export "_allocate_message") (param i32 i32 i32) (result i32)
+                    (i32.const 1024))
+                  (func (export "_run") (local i32)
+                    (i32.store (i32.const 0) (i32.const 65536))
+                    (i32.store (i32.const 4) (i32.const 10))
+                    (loop $more
+                      (drop (call $write (i32.const 2) (i32.const 0) (i32.const 1) (i32.const 8)))
+                      (i32.store (i32.const 4) (i32.const 32768))
+                      (local.set 0 (i32.add (local.get 0) (i32.const 1)))
+                      (br_if $more (i32.le_u (local.get 0) (i32.const \(writes)))))
+                    unreachable))
+                """.utf8))
+        let file = try folder.write("printer.wasm", module)
+        #expect(try othismo("import-module", file).status == 0)
+        #expect(try othismo("instantiate-instance", "printer", "/loud").status == 0)
+        #expect(try othismo("sym-link", "/loud", "/server.sites/\(host)").status == 0)
+    }
+
+    /// What objects print is in the log of the server: named and harmless.
+    @Test(arguments: [false, true]) func objectsPrintIntoTheLog(isOfDaemon: Bool) throws {
+        try addLoud(0, host: "a")
+        let server =
+            isOfDaemon
+            ? try ServerProcess(
+                [
+                    "--data", folder.path + "/data", "--othismo-image", image, "--othismo",
+                    "127.0.0.1:0",
+                ], folder: folder, listen: nil, ready: "data in ")
+            : try serve()
+        #expect(try server.get("/").status == 502)
+        #expect(server.waits(for: "wasmd: [/loud] \\x1b[31mloud\n"))
+        #expect(!server.messages.contains("\u{1b}"))
+        server.signal(SIGTERM)
+        #expect(server.end() == 0)
+    }
+
+    /// Nobody reads standard error, and an object fills it: others answer, and the server ends.
+    @Test func aLogThatNobodyReadsHoldsNothingUp() throws {
+        try add(3)
+        try addLoud(64, host: "b")
+        var ends: [Int32] = [0, 0]
+        #expect(pipe(&ends) == 0)
+        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+        defer { close(ends[0]) }
+        let server = try ServerProcess(
+            [], folder: folder, command: ["othismo", image, "serve"],
+            errors: (reading: ends[0], writing: ends[1]))
+        for _ in 0..<3 {
+            let answer = try server.exchange(
+                "GET / HTTP/1.1\r\nHost: b\r\nConnection: close\r\n\r\n")
+            #expect(answer.status == 502)
+        }
+        #expect(try server.get("/count").body == "1\n")
+        server.signal(SIGTERM)
+        #expect(server.end() == 0)
     }
 
     @Test func requestsAsMessages() throws {

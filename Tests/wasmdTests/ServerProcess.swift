@@ -5,6 +5,8 @@ import Testing
 final class ServerProcess {
     private let process: pid_t
     private let errorFile: String
+    /// What came through the pipe that is its standard error.
+    private var pipeText: String?
     private var hasEnded = false
     private(set) var port: UInt16 = 0
 
@@ -14,18 +16,23 @@ final class ServerProcess {
     ///   - listen: nil leaves the addresses to the other arguments.
     ///   - ready: what it says when it serves.
     ///   - command: the words before the options.
+    ///   - errors: a pipe for its standard error, which is read until it is ready, and then no more.
     ///   - socket: a listening socket that it gets as systemd would pass it.
     init(
         _ arguments: [String], folder: TemporaryFolder, listen: String? = "127.0.0.1:0",
         variables added: [String] = [], ready: String = "serving at ", socket: Int32? = nil,
-        command: [String] = ["serve"]
+        command: [String] = ["serve"], errors: (reading: Int32, writing: Int32)? = nil
     ) throws {
         errorFile = folder.path + "/stderr-\(UInt32.random(in: 0 ... .max))"
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
-        posix_spawn_file_actions_addopen(
-            &actions, 2, errorFile, O_CREAT | O_WRONLY | O_APPEND, 0o600)
+        if let errors {
+            posix_spawn_file_actions_adddup2(&actions, errors.writing, 2)
+        } else {
+            posix_spawn_file_actions_addopen(
+                &actions, 2, errorFile, O_CREAT | O_WRONLY | O_APPEND, 0o600)
+        }
         posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
@@ -47,6 +54,18 @@ final class ServerProcess {
         let failure = posix_spawn(&process, line[0], &actions, &attributes, &words, &variables)
         guard failure == 0 else { throw ProcessFailure(errno: failure) }
         self.process = process
+        if let errors {
+            // Blocks until there is something; ends with the last writer.
+            close(errors.writing)
+            var bytes: [UInt8] = []
+            var buffer = [UInt8](repeating: 0, count: 4096)
+            while pipeText?.contains(ready) != true {
+                let count = Glibc.read(errors.reading, &buffer, buffer.count)
+                guard count > 0 else { throw ProcessFailure(errno: EPIPE) }
+                bytes += buffer[..<count]
+                pipeText = String(decoding: bytes, as: UTF8.self)
+            }
+        }
         for _ in 0..<3000 {
             let messages = messages
             if messages.contains(ready) {
@@ -67,6 +86,7 @@ final class ServerProcess {
 
     /// What it printed to standard error.
     var messages: String {
+        if let pipeText { return pipeText }
         guard let stream = fopen(errorFile, "r") else { return "" }
         defer { fclose(stream) }
         var bytes = [UInt8](repeating: 0, count: 1 << 20)
@@ -110,7 +130,10 @@ final class ServerProcess {
     // MARK: Requests
 
     /// A connection with a time limit of 20 seconds for each read.
-    func connect() throws -> Int32 {
+    func connect() throws -> Int32 { try Self.connect(to: port) }
+
+    /// The same to another port of this machine.
+    static func connect(to port: UInt16) throws -> Int32 {
         let socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)

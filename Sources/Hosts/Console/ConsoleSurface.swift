@@ -8,8 +8,8 @@ import WasmdOperation
 public final class ConsoleSurface: Surface {
     public let name: StaticString = "console"
     private let files: [[UInt8]: FileResponse]
-    private let pagePurpose = Purpose("console", "/console", needs: nil)
-    private let filePurpose = Purpose("console", "/console/{file}", needs: nil)
+    private let pagePurpose = Purpose("console", "/console", needs: nil, tenants: .admitted)
+    private let filePurpose = Purpose("console", "/console/{file}", needs: nil, tenants: .admitted)
     private static let root = Array("/console".utf8)
     private static let page = Array("index.html".utf8)
 

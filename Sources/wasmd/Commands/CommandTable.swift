@@ -494,7 +494,9 @@ extension Option {
         help: "What its bearer may do: read, write, run and admin, separated by commas; default "
             + "read,write,run")
     static let tenant = Option(
-        "tenant", value: "NAME", help: "Let it see and touch only what the tenant NAME owns")
+        "tenant", value: "NAME",
+        help: "Let it see and touch only modules and jobs of the tenant NAME, and nothing else of "
+            + "the server")
     static let wess = Option(
         "wess", value: "ADDR", repeats: true,
         help: "Store and run modules at ADDR as the program wess does. May be repeated")

@@ -110,6 +110,7 @@ enum ServedImage {
     static func options() -> ImageServer.Options {
         var options = ImageServer.Options()
         options.report = { ServeMessages.write(printable($0)) }
+        options.exchange.output = .log(ObjectLog { ServeMessages.write($0) })
         options.console = { ServeMessages.write("console: \(MessageDocument.line($0))") }
         return options
     }

@@ -1,3 +1,4 @@
+import WasmSystem
 import WasmdDocuments
 import WasmdImages
 import WasmdOthismo
@@ -70,6 +71,18 @@ final class LocalSession: ImageSession {
         }
     }
 
+    /// What objects print goes to standard error as it is, but to a terminal only what moves and hides
+    /// nothing there.
+    private static var output: ObjectOutput {
+        guard Kernel.isTerminal(Kernel.standardError) else {
+            return .descriptor(Kernel.standardError)
+        }
+        return .log(
+            ObjectLog(isLimited: false) { line in
+                writeAll(Array("\(line)\n".utf8), to: Kernel.standardError)
+            })
+    }
+
     private func apply(_ changes: ObjectChanges) throws {
         if let exchange {
             try exchange.apply(changes)
@@ -80,7 +93,9 @@ final class LocalSession: ImageSession {
 
     private func opened() throws -> Exchange {
         if let exchange { return exchange }
-        let opened = try Exchange(store)
+        var options = Exchange.Options()
+        options.output = Self.output
+        let opened = try Exchange(store, options: options)
         exchange = opened
         return opened
     }

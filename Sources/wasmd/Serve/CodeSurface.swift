@@ -14,8 +14,7 @@ struct CodeSurface: Sendable {
     static func make(_ executor: Executor) -> RoutedSurface {
         let surface = CodeSurface(executor: executor)
         return RoutedSurface(
-            "code", [.init(table[0], surface.list), .init(table[1], surface.show)],
-            refusing: AdminSurface.refusal)
+            "code", [.init(table[0], surface.list), .init(table[1], surface.show)])
     }
 
     @Sendable private func list(_ request: RoutedRequest) async throws {

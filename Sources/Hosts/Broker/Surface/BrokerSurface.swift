@@ -23,7 +23,7 @@ public enum BrokerSurface {
         let rows = api.operations.compactMap { operation in
             handlers[operation.name].map { RoutedSurface.Row(operation, $0) }
         }
-        return RoutedSurface("broker", rows, refusing: AdminSurface.refusal)
+        return RoutedSurface("broker", rows)
     }
 
     private static let topic = APIOperation.Parameter(

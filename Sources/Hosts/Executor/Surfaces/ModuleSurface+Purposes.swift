@@ -4,14 +4,17 @@ import WasmdOperation
 extension ModuleSurface {
     /// What requests are for.
     enum Purposes {
-        private static let create = Purpose("executor", "/wasm", needs: .write)
-        private static let list = Purpose("executor", "/wasm", needs: .read)
-        private static let run = Purpose("executor", "/wasm/{id}", needs: .run)
-        private static let show = Purpose("executor", "/wasm/{id}", needs: .read)
-        private static let change = Purpose("executor", "/wasm/{id}", needs: .write)
-        private static let jobs = Purpose("executor", "/jobs", needs: .read)
-        private static let job = Purpose("executor", "/jobs/{id}", needs: .read)
-        private static let options = Purpose("executor", "(options)", needs: nil)
+        private static let create = Purpose("executor", "/wasm", needs: .write, tenants: .admitted)
+        private static let list = Purpose("executor", "/wasm", needs: .read, tenants: .admitted)
+        private static let run = Purpose("executor", "/wasm/{id}", needs: .run, tenants: .admitted)
+        private static let show = Purpose(
+            "executor", "/wasm/{id}", needs: .read, tenants: .admitted)
+        private static let change = Purpose(
+            "executor", "/wasm/{id}", needs: .write, tenants: .admitted)
+        private static let jobs = Purpose("executor", "/jobs", needs: .read, tenants: .admitted)
+        private static let job = Purpose("executor", "/jobs/{id}", needs: .read, tenants: .admitted)
+        private static let options = Purpose(
+            "executor", "(options)", needs: nil, tenants: .admitted)
 
         static func of(_ route: Route, _ method: Method) -> Purpose {
             if method == .options { return options }

@@ -29,11 +29,11 @@ public final class QuerySurface: Surface {
 
     /// What requests are for.
     private enum Purposes {
-        static let read = Purpose("query", "/", needs: .read)
-        static let write = Purpose("query", "/", needs: .write)
-        static let run = Purpose("query", "/run/", needs: .run)
-        static let show = Purpose("query", "/wasm/", needs: .read)
-        static let other = Purpose("query", "(other)", needs: nil)
+        static let read = Purpose("query", "/", needs: .read, tenants: .admitted)
+        static let write = Purpose("query", "/", needs: .write, tenants: .admitted)
+        static let run = Purpose("query", "/run/", needs: .run, tenants: .admitted)
+        static let show = Purpose("query", "/wasm/", needs: .read, tenants: .admitted)
+        static let other = Purpose("query", "(other)", needs: nil, tenants: .admitted)
     }
 
     private enum Route { case root, run, wasm }

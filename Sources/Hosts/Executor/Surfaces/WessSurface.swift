@@ -67,13 +67,14 @@ public final class WessSurface: Surface {
 
     /// What requests are for.
     private enum Purposes {
-        static let create = Purpose("wess", "/", needs: .write)
-        static let count = Purpose("wess", "/", needs: .read)
-        static let run = Purpose("wess", "/:id", needs: .run)
-        static let show = Purpose("wess", "/:id", needs: .read)
-        static let change = Purpose("wess", "/:id", needs: .write)
-        static let metrics = Purpose("wess", "/metrics", needs: .read)
-        static let other = Purpose("wess", "(other)", needs: nil)
+        static let create = Purpose("wess", "/", needs: .write, tenants: .admitted)
+        static let count = Purpose("wess", "/", needs: .read, tenants: .admitted)
+        static let run = Purpose("wess", "/:id", needs: .run, tenants: .admitted)
+        static let show = Purpose("wess", "/:id", needs: .read, tenants: .admitted)
+        static let change = Purpose("wess", "/:id", needs: .write, tenants: .admitted)
+        /// They count what all do.
+        static let metrics = Purpose("wess", "/metrics", needs: .read, tenants: .refused)
+        static let other = Purpose("wess", "(other)", needs: nil, tenants: .admitted)
     }
 
     /// This surface owns all paths.

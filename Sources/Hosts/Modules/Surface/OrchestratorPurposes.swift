@@ -2,10 +2,13 @@ import WasmdHTTP
 import WasmdOperation
 
 /// What requests to the orchestrator are for, by the first segments of their paths. It owns all
-/// paths of its listener: whatever has no route gets wasmiot's answer for that.
+/// paths of its listener: whatever has no route gets wasmiot's answer for that. Nothing that it keeps
+/// is kept apart by tenants: their tokens may do what says so here, and nothing else.
 enum OrchestratorPurposes {
-    private static func purpose(_ route: String, _ scope: Scopes?) -> Purpose {
-        Purpose("orchestrator", route, needs: scope)
+    private static func purpose(
+        _ route: String, _ scope: Scopes?, tenants: TenantAccess = .refused
+    ) -> Purpose {
+        Purpose("orchestrator", route, needs: scope, tenants: tenants)
     }
 
     private struct Area {
@@ -27,12 +30,13 @@ enum OrchestratorPurposes {
     private static let manifests = Area("/file/manifest")
     private static let execute = purpose("/execute/{deployment}", .run)
     private static let executions = Area("/executions", write: .run)
-    private static let health = purpose("/health", nil)
-    private static let description = purpose("/.well-known/wasmiot-device-description", nil)
-    private static let pages = purpose("/", nil)
+    private static let health = purpose("/health", nil, tenants: .admitted)
+    private static let description = purpose(
+        "/.well-known/wasmiot-device-description", nil, tenants: .admitted)
+    private static let pages = purpose("/", nil, tenants: .admitted)
     private static let export = purpose("/export", .read)
     private static let importing = purpose("/import", .write)
-    private static let options = purpose("(options)", nil)
+    private static let options = purpose("(options)", nil, tenants: .admitted)
     private static let others = Area("(others)")
 
     static func of(_ head: RequestHead) -> Purpose {

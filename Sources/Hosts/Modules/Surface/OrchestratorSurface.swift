@@ -92,6 +92,7 @@ public final class OrchestratorSurface: Surface {
     /// Lets pass who has the scope, and devices that are registered, which have no token.
     func admitDevice(_ exchange: Exchange, _ scope: Scopes) throws {
         let requester = exchange.requester
+        if requester.tenant != nil { throw AccessRefusal.tenantRefused }
         if requester.account.token == nil, scope != .read { try refuseForeignPage(exchange) }
         if requester.account.scopes.contains(scope) { return }
         if let address = requester.address, orchestrator.devices.has(address) { return }

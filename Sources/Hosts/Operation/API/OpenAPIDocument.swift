@@ -31,7 +31,10 @@ public enum OpenAPIDocument {
                 let member = Document.Member(
                     operation.method.name.lowercased(), self.operation(operation, table))
                 if let index = paths.firstIndex(where: { $0.path == operation.path }) {
-                    paths[index].operations.append(member)
+                    // Two hosts of one server may have the same operation: it is described once.
+                    if !paths[index].operations.contains(where: { $0.name == member.name }) {
+                        paths[index].operations.append(member)
+                    }
                 } else {
                     paths.append((operation.path, [member]))
                 }

@@ -122,20 +122,23 @@ public final class RoutedSurface: Surface {
     private let router: Router<Int>
     /// What all paths begin with, to find out quickly that a path is not one of them.
     private let beginnings: [[UInt8]]
-    /// Why a requester may use nothing of it; nil if they may.
-    private let refusal: @Sendable (Requester) -> APIFailure?
 
-    public init(
-        _ name: StaticString, _ rows: [Row],
-        refusing refusal: @escaping @Sendable (Requester) -> APIFailure? = { _ in nil }
-    ) {
+    /// What needs a scope is the whole server's: tokens of tenants may not use it.
+    public init(_ name: StaticString, _ rows: [Row]) {
         self.name = name
-        self.refusal = refusal
         operations = rows.map(\.operation)
         handlers = rows.map(\.handler)
-        purposes = rows.map { Purpose(name, $0.operation.path, needs: $0.operation.scope) }
+        purposes = rows.map { row in
+            let scope = row.operation.scope
+            return Purpose(
+                name, row.operation.path, needs: scope,
+                tenants: scope == nil ? .admitted : .refused)
+        }
         let scopes = rows.compactMap(\.operation.scope)
-        other = Purpose(name, "(other method)", needs: scopes.count < rows.count ? nil : scopes[0])
+        let isOpen = scopes.count < rows.count
+        other = Purpose(
+            name, "(other method)", needs: isOpen ? nil : scopes[0],
+            tenants: isOpen ? .admitted : .refused)
         var router = Router<Int>()
         var beginnings: Set<[UInt8]> = []
         for (index, row) in rows.enumerated() {
@@ -164,7 +167,6 @@ public final class RoutedSurface: Surface {
         _ request: ServerRequest, _ response: ServerResponse, for requester: Requester
     ) async throws {
         do {
-            if let failure = refusal(requester) { throw failure }
             guard let path = try? Path(request.target.path) else {
                 throw APIFailure(.notFound, "there is nothing at this path")
             }

@@ -137,7 +137,7 @@ extension AdminSurface {
                     ])),
                 "tenants": APISchema.array(
                     APISchema.object([
-                        "name": text, "prefix": text, "stored_bytes": APISchema.reference("Quota"),
+                        "name": text, "stored_bytes": APISchema.reference("Quota"),
                         "instances": APISchema.reference("Quota"),
                         "fuel": APISchema.object([
                             "used": integer, "per_second": integerOrNull,

@@ -112,7 +112,7 @@ public struct SettingsReport: Sendable {
             .object([.init("used", used), .init("limit", limit ?? .null)])
         }
         return .object([
-            .init("name", .string(tenant.name)), .init("prefix", .string(tenant.prefix)),
+            .init("name", .string(tenant.name)),
             .init(
                 "stored_bytes",
                 quota(

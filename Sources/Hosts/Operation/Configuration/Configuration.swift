@@ -66,13 +66,9 @@ public struct Configuration: Sendable, Equatable {
 
     public struct TenantSettings: Sendable, Equatable {
         public var name: String
-        public var prefix: String
         public var quotas = Tenant.Quotas()
 
-        public init(_ name: String, prefix: String? = nil) {
-            self.name = name
-            self.prefix = prefix ?? name
-        }
+        public init(_ name: String) { self.name = name }
     }
 
     public struct LogSettings: Sendable, Equatable {

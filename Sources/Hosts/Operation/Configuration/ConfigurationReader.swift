@@ -57,20 +57,11 @@ extension Configuration {
             if !Self.isName(name) {
                 table.complain("", "a tenant's name is 1 to 64 letters, digits, '-', '_' or '.'")
             }
-            if let prefix = table.text(
-                "prefix", expected: "1 to 64 letters, digits, '-', '_' or '.'",
-                { Self.isName($0) ? $0 : nil })
-            {
-                tenant.prefix = prefix
-            }
             tenant.quotas.storedBytes = table.bytes("stored_bytes")
             tenant.quotas.fuelPerSecond = table.integer("fuel_per_second", in: 1...Int64.max)
                 .map { UInt64($0) }
             tenant.quotas.instances = table.integer("instances", in: 1...1_000_000)
                 .map { Int($0) }
-            if tenants.contains(where: { $0.prefix == tenant.prefix }) {
-                table.complain("prefix", "another tenant has the prefix '\(tenant.prefix)'")
-            }
             tenants.append(tenant)
         }
     }

@@ -46,10 +46,7 @@ public final class AccessRules: Sendable {
     ) {
         var tenants: [String: Tenant] = [:]
         for settings in configuration.tenants {
-            var tenant = Tenant(settings.name, prefix: settings.prefix)
-            if let known = old?.tenants[settings.name], known.prefix == settings.prefix {
-                tenant = known
-            }
+            let tenant = old?.tenants[settings.name] ?? Tenant(settings.name)
             tenant.quotas = settings.quotas
             tenants[settings.name] = tenant
         }
@@ -129,6 +126,7 @@ public final class AccessRules: Sendable {
                 ? .tokenMissing(isWrong: head.fields.contains("authorization"))
                 : .scopeMissing(scope)
         }
+        if account.tenant != nil, purpose.tenants == .refused { throw .tenantRefused }
         if let delay = account.rate?.take(0) {
             throw .tooMany("tokens.rate", "this token sends too many requests", delay)
         }
@@ -172,6 +170,12 @@ extension AccessRefusal {
             "Bearer realm=\"wasmd\", error=\"insufficient_scope\", scope=\"\(names)\""
         return refusal
     }
+
+    /// The executor's surfaces are those that keep tenants apart.
+    public static let tenantRefused = AccessRefusal(
+        .forbidden,
+        "this interface does not keep tenants apart: the token of a tenant is for modules and jobs of "
+            + "the executor (/wasm, /jobs) and of wess; here, use a token without a tenant")
 
     static func tooMany(_ limit: String, _ message: String, _ delay: Duration) -> AccessRefusal {
         var refusal = AccessRefusal(.tooManyRequests, message)

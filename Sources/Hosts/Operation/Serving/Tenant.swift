@@ -18,8 +18,6 @@ public final class Tenant: Sendable {
     }
 
     public let name: String
-    /// What names that the tenant makes begin with.
-    public let prefix: String
     /// The scope of the tenant's runs: `quotas.instances` is its number of places.
     public let runs: RunScope
     private let state: Mutex<State>
@@ -36,11 +34,10 @@ public final class Tenant: Sendable {
 
     /// - Parameter now: nanoseconds on a clock that never goes back.
     public init(
-        _ name: String, prefix: String? = nil, quotas: Quotas = Quotas(),
+        _ name: String, quotas: Quotas = Quotas(),
         now: @escaping @Sendable () -> UInt64 = { SystemClock.monotonic.now }
     ) {
         self.name = name
-        self.prefix = prefix ?? name
         self.now = now
         runs = RunScope(.account, name)
         state = Mutex(State(quotas: quotas))

@@ -101,7 +101,7 @@ extension Exchange {
         statistics.wakings += 1
         let guest = try GuestInstance(
             path: path, key: key, bytes: bytes, engine: engine, limits: options.limits,
-            deadline: deadline
+            output: options.output, deadline: deadline
         ) { [unowned self] guest, bytes, mode in
             try self.send(from: guest, bytes, mode)
         }

@@ -28,6 +28,8 @@ extension Exchange {
         public var liveInstances = 256
         /// What each instance may take.
         public var limits: StoreLimits
+        /// Where instances print to. Whatever takes it must not make a server wait.
+        public var output = ObjectOutput.discarded
 
         public init() {
             limits = StoreLimits()

@@ -24,6 +24,8 @@ final class GuestInstance {
     var sendBytes = 0
     /// The message that it handles now.
     var current: Envelope?
+    /// What it prints, if that goes to a log.
+    private let lines: ObjectLines?
 
     /// What a guest asks for with its imports.
     typealias Send = (GuestInstance, [UInt8], SendMode) throws -> Int64
@@ -40,7 +42,7 @@ final class GuestInstance {
     /// - Throws: `MessageError.noInterface`, `.refused`, `.trap`.
     init(
         path: [UInt8], key: ObjectKey?, bytes: [UInt8], engine: Engine, limits: StoreLimits,
-        deadline: ContinuousClock.Instant?, send: @escaping Send
+        output: ObjectOutput, deadline: ContinuousClock.Instant?, send: @escaping Send
     ) throws(MessageError) {
         self.path = path
         self.key = key
@@ -55,16 +57,22 @@ final class GuestInstance {
         let known = GuestMark(module)
         mark = known ?? GuestMark()
         isStarted = known != nil
+        let usesWASI = module.imports.contains { Self.wasiModules.contains($0.module) }
+        var lines: ObjectLines?
+        if usesWASI, case .log(let log) = output { lines = ObjectLines(of: path, log) }
+        self.lines = lines
+        // Instantiating may call a function of the guest.
+        defer { lines?.endDelivery() }
         let store = Store(engine: engine, limits: limits)
         store.deadline = deadline
         let linker = Linker()
         let owner = Owner()
         Self.define(on: linker, owner, send)
-        if module.imports.contains(where: { Self.wasiModules.contains($0.module) }) {
+        if usesWASI {
             var wasi = WASI(arguments: [String(decoding: path, as: UTF8.self)])
             wasi.standardInput = .null
-            wasi.standardOutput = .descriptor(2)
-            wasi.standardError = .descriptor(2)
+            wasi.standardOutput = Self.stream(output, lines)
+            wasi.standardError = wasi.standardOutput
             do {
                 store.wasiGuest = try WASIGuest(wasi)
             } catch {
@@ -86,6 +94,16 @@ final class GuestInstance {
         guard let functions = GuestFunctions(interface, instance) else { throw .noInterface }
         self.functions = functions
         owner.guest = self
+    }
+
+    private static func stream(_ output: ObjectOutput, _ lines: ObjectLines?) -> WASI.Output {
+        switch output {
+        case .discarded: return .null
+        case .descriptor(let number): return .descriptor(number)
+        case .log:
+            guard let lines else { return .null }
+            return unsafe .closure { unsafe lines.write($0) }
+        }
     }
 
     /// Breaks the cycle between an instance and its host functions.
@@ -143,6 +161,7 @@ final class GuestInstance {
         current = envelope
         instance.store.deadline = deadline
         defer {
+            lines?.endDelivery()
             isBusy = false
             current = nil
         }

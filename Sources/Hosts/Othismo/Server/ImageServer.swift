@@ -85,6 +85,7 @@ public final class ImageServer: Sendable {
             return Array(state.requests.values)
         }
         for request in requests { request.add(.failed(.closed)) }
+        if case .log(let log) = options.exchange.output { log.tellLosses(isLast: true) }
     }
 
     public var statistics: Statistics {

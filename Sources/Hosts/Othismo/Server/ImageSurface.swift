@@ -22,7 +22,7 @@ public struct ImageSurface: Sendable {
         let rows = api.operations.compactMap { operation in
             handlers[operation.name].map { RoutedSurface.Row(operation, $0) }
         }
-        return RoutedSurface("othismo_admin", rows, refusing: AdminSurface.refusal)
+        return RoutedSurface("othismo_admin", rows)
     }
 
     @Sendable private func list(_ request: RoutedRequest) async throws {

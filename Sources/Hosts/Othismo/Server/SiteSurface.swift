@@ -5,7 +5,7 @@ import WasmdOperation
 /// The sites of an image as a surface of a listener: all paths, for everybody.
 public struct SiteSurface: Surface {
     private let handler: SiteHandler
-    private static let purpose = Purpose("othismo", "/{path}", needs: nil)
+    private static let purpose = Purpose("othismo", "/{path}", needs: nil, tenants: .admitted)
 
     public init(_ server: ImageServer) { handler = SiteHandler(server) }
 

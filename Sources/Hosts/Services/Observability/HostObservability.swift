@@ -3,6 +3,7 @@ import WasmInterpreter
 import WasmSystem
 import WasmdBroker
 import WasmdEventLoop
+import WasmdGuests
 
 /// The state behind the functions of `hostobservability` of one guest. May be used by all threads
 /// of the guest.

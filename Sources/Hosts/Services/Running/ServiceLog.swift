@@ -1,5 +1,6 @@
 import Synchronization
 import WasmSystem
+import WasmdGuests
 
 /// What a service says: by `loginfo`, on standard output and on standard error, line by line. Keeps
 /// the last lines, and passes all on; secrets are left out.

@@ -43,7 +43,7 @@ public enum ServiceSurface {
         let rows = api.operations.compactMap { operation in
             handlers[operation.name].map { RoutedSurface.Row(operation, $0) }
         }
-        return RoutedSurface("services", rows, refusing: AdminSurface.refusal)
+        return RoutedSurface("services", rows)
     }
 
     private static func find(

@@ -87,10 +87,11 @@ enum SupervisorRoute: Equatable {
 }
 
 /// What requests are for. An orchestrator asks for description and health before it knows more of a
-/// device: everybody may.
+/// device: everybody may. Deployments and runs are not kept apart by tenants, whose tokens may do
+/// what everybody may and nothing else.
 enum SupervisorPurposes {
     private static func purpose(_ route: String, _ scope: Scopes?) -> Purpose {
-        Purpose("supervisor", route, needs: scope)
+        Purpose("supervisor", route, needs: scope, tenants: scope == nil ? .admitted : .refused)
     }
 
     private static let description = purpose("/.well-known/wasmiot-device-description", nil)

@@ -33,8 +33,8 @@ extension SupervisorSurface {
             .init("Run-Timeout", .header, .text, "A lower limit of time, for example 500ms."),
             .init("Run-Fuel", .header, .number(0...Int.max), "A lower limit of work.")
         ).answering(
-            .init(200, "The result, or where it will be.", .json("Result"), events),
-            .init(202, "Where the result will be, with right statuses.", .json("Result")))
+            .init(200, "The result, or where it will be.", .json("DeviceResult"), events),
+            .init(202, "Where the result will be, with right statuses.", .json("DeviceResult")))
     }
 
     private static func file(_ path: String, _ name: String) -> APIOperation {
@@ -155,7 +155,7 @@ extension SupervisorSurface {
                 "instructions?": APISchema.type("object"), "mounts?": APISchema.type("object"),
             ])),
         .init(
-            "Result",
+            "DeviceResult",
             APISchema.object([
                 "resultUrl": text, "result?": .boolean(true),
                 "outputs?": APISchema.array(text),

@@ -17,7 +17,7 @@ struct TransportSurface: Sendable {
         let rows = api.operations.compactMap { operation in
             handlers[operation.name].map { RoutedSurface.Row(operation, $0) }
         }
-        return RoutedSurface("transports", rows, refusing: AdminSurface.refusal)
+        return RoutedSurface("transports", rows)
     }
 
     private func transport(_ request: RoutedRequest) throws -> ServedTransport {
