@@ -159,6 +159,12 @@ final class MemoryDisk: FileLayer {
         }
     }
 
+    func unlock(_ descriptor: Int32) {
+        state.withLock { state in
+            if let file = state.descriptors[descriptor] { state.locked.remove(file) }
+        }
+    }
+
     func tryLock(_ descriptor: Int32) throws(SystemError) -> Bool {
         try locked { state in
             guard let file = state.descriptors[descriptor] else { return .failure(.badf) }

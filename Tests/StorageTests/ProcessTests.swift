@@ -104,6 +104,27 @@ import WasmdDigests
         own.close()
     }
 
+    /// A process that is being started has a copy of all descriptors until it executes its program.
+    @Test func copiesOfTheDescriptorDoNotKeepTheFolder() throws {
+        let folder = try TemporaryFolder()
+        let data = folder.path + "/data"
+        let store = try RecordStore(folder: Array(data.utf8))
+        let numbers = try Kernel.names(inFolder: "/proc/self/fd").compactMap {
+            Int32(String(decoding: $0, as: UTF8.self))
+        }
+        let wanted = try unsafe Kernel.status(data + "/lock", followsLink: true)
+        let lock = try #require(
+            numbers.first {
+                let status = try? Kernel.status($0)
+                return status?.inode == wanted.inode && status?.device == wanted.device
+            })
+        let copy = FileDescriptor(owning: try Kernel.duplicate(lock))
+        store.close()
+        let again = try RecordStore(folder: Array(data.utf8))
+        again.close()
+        withExtendedLifetime(copy) {}
+    }
+
     /// A limit on the size of files is like a full disk.
     @Test func limitOfFileSizes() throws {
         let folder = try TemporaryFolder()

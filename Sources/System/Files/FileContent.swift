@@ -73,7 +73,8 @@ extension Kernel {
     }
 
     /// Takes the lock of an open file for its process; false if another one has it: flock(2).
-    /// Released when the last descriptor of the open file is closed.
+    /// Released by `unlock`, or when the last descriptor of the open file is closed: a process that
+    /// is being started has one until it executes its program.
     public static func tryLock(_ descriptor: Int32) throws(SystemError) -> Bool {
         do throws(SystemError) {
             try retrying { flock(descriptor, LOCK_EX | LOCK_NB) }
@@ -81,6 +82,11 @@ extension Kernel {
         } catch .again {
             return false
         }
+    }
+
+    /// Releases the lock of an open file, whoever else has a descriptor of it: flock(2).
+    public static func unlock(_ descriptor: Int32) throws(SystemError) {
+        try retrying { flock(descriptor, LOCK_UN) }
     }
 
     /// Sets the permission bits: fchmod(2).

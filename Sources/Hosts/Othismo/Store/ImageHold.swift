@@ -20,4 +20,7 @@ public final class ImageHold: Sendable {
             return nil
         }
     }
+
+    // A process that is being started has a copy of the descriptor until it executes its program.
+    deinit { try? Kernel.unlock(descriptor.number, from: Self.place, count: 1) }
 }

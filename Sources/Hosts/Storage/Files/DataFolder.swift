@@ -56,6 +56,8 @@ final class DataFolder: Sendable {
         }
     }
 
+    deinit { releaseLock() }
+
     private static func takeLock(
         _ root: OpenFile, _ path: String
     ) throws(StorageError) -> OpenFile? {
@@ -95,7 +97,12 @@ final class DataFolder: Sendable {
     }
 
     /// Lets other processes open the folder. Nothing may be written from now on.
-    func releaseLock() { lock.withLock { $0 = nil } }
+    func releaseLock() {
+        lock.withLock { file in
+            if let file { files.unlock(file.descriptor) }
+            file = nil
+        }
+    }
 
     /// The number of the process that has the lock.
     private static func holder(_ file: OpenFile) -> Int32? {
@@ -113,7 +120,10 @@ final class DataFolder: Sendable {
             return (false, nil)
         }
         let file = OpenFile(owning: opened, files)
-        guard (try? files.tryLock(file.descriptor)) == false else { return (false, nil) }
+        guard (try? files.tryLock(file.descriptor)) == false else {
+            files.unlock(file.descriptor)
+            return (false, nil)
+        }
         return (true, Self.holder(file))
     }
 

@@ -21,6 +21,8 @@ protocol FileLayer: Sendable {
     func close(_ descriptor: Int32)
     /// Takes the lock of an open file; false if another process has it.
     func tryLock(_ descriptor: Int32) throws(SystemError) -> Bool
+    /// Releases it, also if a process that is being started has a copy of the descriptor.
+    func unlock(_ descriptor: Int32)
     func size(_ descriptor: Int32) throws(SystemError) -> Int64
     /// Whether a folder has a file of this name.
     func exists(_ folder: Int32, _ name: [UInt8]) -> Bool

@@ -109,6 +109,8 @@ struct KernelFiles: FileLayer {
         try Kernel.tryLock(descriptor)
     }
 
+    func unlock(_ descriptor: Int32) { try? Kernel.unlock(descriptor) }
+
     func size(_ descriptor: Int32) throws(SystemError) -> Int64 {
         try Kernel.status(descriptor).byteCount
     }
