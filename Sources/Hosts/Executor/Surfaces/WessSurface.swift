@@ -126,6 +126,8 @@ public final class WessSurface: Surface {
                 request, route, path?.segments.first ?? [], requester)
         } catch let error as HTTPServerError {
             throw error
+        } catch LoopError.tooManyCalls {
+            answer = Answer(.serviceUnavailable, "the server is busy")
         } catch let error as LoopError {
             throw error
         } catch {

@@ -18,21 +18,20 @@ public enum Base64 {
         return [UInt8](capacity: count) { encoded in
             var index = 0
             while index < whole {
-                let word =
-                    UInt32(bytes[index]) << 16 | UInt32(bytes[index &+ 1]) << 8
-                    | UInt32(bytes[index &+ 2])
-                encoded.append(digit(word >> 18))
-                encoded.append(digit(word >> 12))
-                encoded.append(digit(word >> 6))
-                encoded.append(digit(word))
+                let (first, second, third) = (
+                    bytes[index], bytes[index &+ 1], bytes[index &+ 2]
+                )
+                encoded.append(digit(first >> 2))
+                encoded.append(digit(first << 4 | second >> 4))
+                encoded.append(digit(second << 2 | third >> 6))
+                encoded.append(digit(third))
                 index &+= 3
             }
             if rest == 0 { return }
-            let word =
-                UInt32(bytes[whole]) << 16 | (rest == 2 ? UInt32(bytes[whole &+ 1]) << 8 : 0)
-            encoded.append(digit(word >> 18))
-            encoded.append(digit(word >> 12))
-            encoded.append(rest == 2 ? digit(word >> 6) : ASCII.equals)
+            let (first, second) = (bytes[whole], rest == 2 ? bytes[whole &+ 1] : 0)
+            encoded.append(digit(first >> 2))
+            encoded.append(digit(first << 4 | second >> 4))
+            encoded.append(rest == 2 ? digit(second << 2) : ASCII.equals)
             encoded.append(ASCII.equals)
         }
     }
@@ -76,8 +75,8 @@ public enum Base64 {
     }
 
     @inline(__always)
-    private static func digit(_ value: UInt32) -> UInt8 {
-        let byte = UInt8(truncatingIfNeeded: value & 63)
+    private static func digit(_ value: UInt8) -> UInt8 {
+        let byte = value & 63
         switch byte {
         case ..<26: return byte &+ 0x41
         case ..<52: return byte &+ 0x47
@@ -88,11 +87,11 @@ public enum Base64 {
     }
 
     /// The value of each byte; 255 if it is no digit.
-    private static let values: [UInt8] = (0...255).map { byte in
+    private static let values: [UInt8] = (UInt8.min...UInt8.max).map { byte in
         switch byte {
-        case 0x41...0x5a: UInt8(byte - 0x41)
-        case 0x61...0x7a: UInt8(byte - 0x47)
-        case 0x30...0x39: UInt8(byte + 4)
+        case 0x41...0x5a: byte &- 0x41
+        case 0x61...0x7a: byte &- 0x47
+        case 0x30...0x39: byte &+ 4
         case 0x2b: 62
         case 0x2f: 63
         default: 255
