@@ -313,6 +313,20 @@ import WasmdDocuments
         #expect(options.status == 204 && options.field("allow")?.contains("GET") == true)
     }
 
+    /// The log of an empty store has its head after the first time only.
+    @Test func compactionSaysIfTheLogHasGrown() throws {
+        let folder = try TemporaryFolder()
+        let server = try server(folder)
+        let first = try ctl(folder, ["compact"]).output
+        #expect(first.contains("B more than before; 0 blobs removed"), "\(first)")
+        _ = try put(folder)
+        for _ in 0..<3 {
+            let output = try ctl(folder, ["compact"]).output
+            #expect(output.contains("before") && !output.contains("-"), "\(output)")
+        }
+        withExtendedLifetime(server) {}
+    }
+
     @Test func aFailedStartLeavesNoFolder() throws {
         let folder = try TemporaryFolder()
         let server = try server(folder)

@@ -130,7 +130,7 @@ extension Connection {
             if end == body.count { return }
             start = end
             try await flush()
-            await loop.yieldToOthers()
+            await loop.yieldIfSpent(atOnce: true)
         }
     }
 
