@@ -4,6 +4,22 @@ import Testing
 
 /// Requests that are well-formed.
 struct RequestTests {
+    @Test func unreservedCharactersOfPathsAreDecoded() throws {
+        for (target, path) in [
+            ("/%77asm/%2D%7e?%77", "/wasm/-~"), ("/a%2Fb", "/a%2Fb"), ("/%2577", "/%2577"),
+            ("/%2e%2E/x", "/../x"), ("/%4", "/%4"), ("/%zz%41", "/%zzA"), ("/%", "/%"),
+            ("/a", "/a"),
+            ("http://h/%41?q", "/A"),
+        ] {
+            let head = try RequestHead(method: .get, target: target.utf8)
+            #expect(text(head.target.path) == path)
+            #expect(text(head.target.bytes) == target)
+        }
+        let head = try RequestHead(method: .get, target: "/%77asm?%77".utf8)
+        #expect(text(head.target.rawPath) == "/%77asm")
+        #expect(head.target.query.map { text($0) } == "%77")
+    }
+
     @Test func exampleOfTheSpecification() throws {
         let head = try request(
             "GET /hello.txt HTTP/1.1\r\nUser-Agent: curl/7.64.1\r\nHost: www.example.com\r\n"
@@ -100,7 +116,8 @@ struct RequestTests {
         let asterisk = try request("OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n")
         #expect(asterisk.target.form == .asterisk)
         let odd = try request("GET //health/%7e|x?&a=1&b=[] HTTP/1.1\r\nHost:\r\n\r\n")
-        #expect(text(odd.target.path) == "//health/%7e|x")
+        #expect(text(odd.target.path) == "//health/~|x")
+        #expect(text(odd.target.rawPath) == "//health/%7e|x")
         #expect(text(odd.target.query) == "&a=1&b=[]")
         #expect(odd.authority == nil)
     }

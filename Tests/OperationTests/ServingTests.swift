@@ -114,6 +114,28 @@ private final class Watcher: ServingObserver {
     }
 
     /// Without tokens everybody may do everything, but pages of other origins.
+    /// The rules of access see the path that the surface sees.
+    @Test func encodedPathsHaveTheRulesOfTheirPath() throws {
+        var configuration = Configuration()
+        configuration.tokens = [
+            Token(name: "reader", digest: Token.digest(of: "r".utf8), scopes: .read)
+        ]
+        let first = configuration
+        try open(first) { (house) async throws in
+            let reads = bearer("r")
+            for path in ["/read", "/%72ead", "/re%61%64"] {
+                #expect(try await house.status(path) == 401, "\(path)")
+                #expect(try await house.status(path, reads) == 200, "\(path)")
+            }
+            for path in ["/change", "/%63hange"] {
+                #expect(try await house.status(path, reads) == 403, "\(path)")
+            }
+            #expect(try await house.status("/%2572ead", reads) == 404)
+            let routes = house.watcher.seen.withLock { $0.map(\.route) }
+            #expect(routes.filter { $0 == "/read" }.count == 6)
+        }
+    }
+
     @Test func withoutTokens() throws {
         try open { (house) async throws in
             #expect(try await house.send("/read").1 == "- - direct none")

@@ -289,6 +289,58 @@ import WasmdDocuments
         #expect(try get(server, "/admin/modules/\(id)/functions?limit=0").status == 400)
     }
 
+    /// Operations of other listeners are in the document with the address where they are.
+    @Test func openAPIDocumentSaysWhereOperationsAre() throws {
+        let folder = try TemporaryFolder()
+        let server = try server(folder, ["--orchestrator", "127.0.0.1:0"])
+        let document = try JSONReader.read(Array(try get(server, "/openapi.json").body.utf8))
+        var elsewhere = 0
+        for path in try #require(document["paths"]?.objectValue) {
+            for operation in path.value.objectValue ?? [] where operation.name == "get" {
+                guard let place = operation.value["servers"]?[0]?["url"]?.stringValue else {
+                    continue
+                }
+                elsewhere += 1
+                #expect(server.messages.contains("orchestrator at \(place)/"), "\(place)")
+                #expect(try get(server, path.name).status == 404, "\(path.name)")
+            }
+        }
+        #expect(elsewhere > 0)
+        #expect(document["paths"]?["/file/device"]?["get"]?["servers"] == nil)
+        #expect(try get(server, "/%68ealthz").status == 200)
+        #expect(try get(server, "/%61dmin/status").status == 200)
+        let options = try get(server, "*", method: "OPTIONS")
+        #expect(options.status == 204 && options.field("allow")?.contains("GET") == true)
+    }
+
+    /// The log of an empty store has its head after the first time only.
+    @Test func compactionSaysIfTheLogHasGrown() throws {
+        let folder = try TemporaryFolder()
+        let server = try server(folder)
+        let first = try ctl(folder, ["compact"]).output
+        #expect(first.contains("B more than before; 0 blobs removed"), "\(first)")
+        _ = try put(folder)
+        for _ in 0..<3 {
+            let output = try ctl(folder, ["compact"]).output
+            #expect(output.contains("before") && !output.contains("-"), "\(output)")
+        }
+        withExtendedLifetime(server) {}
+    }
+
+    @Test func aFailedStartLeavesNoFolder() throws {
+        let folder = try TemporaryFolder()
+        let server = try server(folder)
+        let path = folder.path + "/other"
+        let words = ["serve", "--listen", "127.0.0.1:\(server.port)", "--data", path]
+        let result = try run(Wasmd.path, words)
+        #expect(result.status != 0 && result.error.contains("cannot listen"), "\(result.error)")
+        #expect(access(path, F_OK) != 0)
+        // A folder that was there stays.
+        #expect(mkdir(path, 0o700) == 0)
+        #expect(try run(Wasmd.path, words).status != 0)
+        #expect(access(path, F_OK) == 0)
+    }
+
     /// The document is that of the routes: each path and method that it has is served, and others
     /// are not.
     @Test func openAPIDocumentIsThatOfTheRoutes() throws {

@@ -108,9 +108,30 @@ extension Connection {
 
     func respond(_ head: ResponseHead, _ body: [UInt8]) async throws(HTTPServerError) {
         try begin(head, .bytes(UInt64(body.count)))
-        try append(body)
+        if body.count <= Self.pieceSize {
+            try append(body)
+        } else {
+            try await appendPieces(of: body)
+        }
         try finishWriter(Fields())
         if !sendLater() { try await flush() }
+    }
+
+    /// Bytes of a body that are copied and sent at a time.
+    private static let pieceSize = 256 << 10
+
+    /// Sends a large body without a second copy of it, and lets others run in between. The last
+    /// piece stays in the output.
+    private func appendPieces(of body: [UInt8]) async throws(HTTPServerError) {
+        var start = 0
+        while true {
+            let end = min(start &+ Self.pieceSize, body.count)
+            try append(body.span.extracting(start..<end))
+            if end == body.count { return }
+            start = end
+            try await flush()
+            await loop.yieldIfSpent(atOnce: true)
+        }
     }
 
     func interim(_ head: ResponseHead) async throws(HTTPServerError) {
@@ -139,11 +160,13 @@ extension Connection {
         status = head.status.code
     }
 
-    func append(_ bytes: [UInt8]) throws(HTTPServerError) {
+    func append(_ bytes: [UInt8]) throws(HTTPServerError) { try append(bytes.span) }
+
+    private func append(_ bytes: Span<UInt8>) throws(HTTPServerError) {
         guard hasBegun, !hasEnded else { throw .order }
         takeOutput()
         do throws(WritingFault) {
-            try writer?.write(bytes.span, to: &output)
+            try writer?.write(bytes, to: &output)
         } catch {
             throw .response(error)
         }

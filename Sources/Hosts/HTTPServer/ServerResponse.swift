@@ -57,6 +57,17 @@ public struct ServerResponse: Sendable {
         try await respond(head, Array(text.utf8))
     }
 
+    /// Writes the response to `OPTIONS *`: what the server can do, whatever its paths are.
+    public func respondToServerOptions() async throws(HTTPServerError) {
+        var head = ResponseHead(.noContent)
+        do throws(WritingFault) {
+            try head.fields.append("Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")
+        } catch {
+            throw .response(error)
+        }
+        try await respond(head)
+    }
+
     /// Writes an interim response, such as `103 Early Hints`.
     public func interim(_ head: ResponseHead) async throws(HTTPServerError) {
         try connection.check(number)

@@ -35,7 +35,7 @@ public final class ProgramHandler: Sendable {
         } catch {
             return try await response.respond(.badRequest, "The path is malformed.\n")
         }
-        let raw = request.target.path
+        let raw = request.target.rawPath
         let base = ProgramRoute(
             path, raw: raw, scriptSegments: 0, pattern: Array("/...".utf8))
         let route = program.route(path, raw: raw, base: base, segments: 0)
@@ -44,8 +44,6 @@ public final class ProgramHandler: Sendable {
 
     /// The response to `OPTIONS *`: what the server can do, whatever its programs are.
     static func options(_ response: ServerResponse) async throws {
-        var head = ResponseHead(.noContent)
-        try head.fields.append("Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")
-        try await response.respond(head)
+        try await response.respondToServerOptions()
     }
 }

@@ -196,9 +196,17 @@ enum ControlReport {
 
     static func compaction(_ answer: Document) -> [String] {
         [
-            "the log has \(bytes(answer["log_bytes"])), \(bytes(answer["saved_bytes"])) fewer than "
-                + "before; \(counted(answer["removed_blobs"]?.integerValue ?? 0, "blob")) removed"
+            "the log has \(bytes(answer["log_bytes"])), \(saved(answer["saved_bytes"])); "
+                + "\(counted(answer["removed_blobs"]?.integerValue ?? 0, "blob")) removed"
         ]
+    }
+
+    /// Compacting a log that has little to forget may make it a little longer.
+    private static func saved(_ byteCount: Document?) -> String {
+        let count = byteCount?.integerValue ?? 0
+        if count == 0 { return "as many as before" }
+        let size = bytes(.integer(Int64(clamping: count.magnitude)))
+        return "\(size) \(count > 0 ? "fewer" : "more") than before"
     }
 
     static func verification(_ answer: Document) -> [String] {

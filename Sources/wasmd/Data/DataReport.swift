@@ -77,8 +77,12 @@ enum DataReport {
     private static func line(
         _ folder: String, saved: Int, blobs: Int, _ size: Int
     ) -> String {
-        "\(folder): the log has \(grouped(size)) bytes, \(grouped(max(saved, 0))) fewer than "
-            + "before; \(counted(blobs, "blob")) removed"
+        let change =
+            saved == 0
+            ? "as many as before"
+            : "\(grouped(Int(clamping: saved.magnitude))) \(saved > 0 ? "fewer" : "more") than before"
+        return "\(folder): the log has \(grouped(size)) bytes, \(change); "
+            + "\(counted(blobs, "blob")) removed"
     }
 
     private static func lines(

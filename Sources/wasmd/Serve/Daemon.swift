@@ -63,9 +63,9 @@ struct Daemon {
             }
             return confinement
         }.start {
+            let listeners = try listen()
             let log = try open()
             let operations = try DaemonOperations(settings)
-            let listeners = try DaemonListeners(settings)
             return ((log, operations, try DaemonServices(settings, listeners, tls)), listeners)
         } spawner: {
             try tls?.begin()
@@ -74,12 +74,24 @@ struct Daemon {
         }
     }
 
-    /// Makes the data folder, and opens the log of wess.
-    private func open() throws -> WessLog? {
+    /// Makes the data folder, which may hold sockets, and opens the listeners. If that fails, as at
+    /// an address in use, an empty folder is not left behind.
+    private func listen() throws -> DaemonListeners {
         _ = CurrentProcess.raiseDescriptorLimit()
         // Its file cannot be opened later.
         _ = CurrentProcess.residentMemory
+        let isNew = (try? Kernel.status(data.cString, followsLink: true)) == nil
         try RecordStore.makeFolder(data.bytes)
+        do throws(Refusal) {
+            return try DaemonListeners(settings)
+        } catch {
+            if isNew { try? Kernel.removeDirectory(data.cString) }
+            throw error
+        }
+    }
+
+    /// Opens the log of wess.
+    private func open() throws -> WessLog? {
         guard let path = settings.wess.log else { return nil }
         do throws(SystemError) {
             return try WessLog(path)

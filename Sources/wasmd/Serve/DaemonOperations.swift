@@ -162,16 +162,20 @@ final class DaemonOperations: Sendable {
         house.settings = { [self] in settings(executor, control, services) }
         house.services = { [.init("sandbox", sandbox.document)] + services.status }
         house.shutDown = { [shutDowns] in shutDowns.append(()) }
+        let others: [any Surface] =
+            [AdminSurface.make(house), CodeSurface.make(executor), try ConsoleSurface()]
+            + services.operatorSurfaces
+        let here = others + [ModuleSurface(executor)]
         let document = OpenAPIDocument.make(
             title: "wasmd", version: Version.number,
             [ModuleSurface.api, AdminSurface.api, CodeSurface.api, HealthSurface.api]
-                + services.apis)
+                + services.apis
+        ) { table, operation in
+            if table.tag == HealthSurface.api.tag || operation.isServed(by: here) { return .here }
+            return opened.url(of: table.tag).map { .at($0) } ?? .nowhere
+        }
         return Surfaces(
-            all: [
-                HealthSurface.make(readiness, metrics, "\(sandbox)") { document },
-                AdminSurface.make(house),
-                CodeSurface.make(executor), try ConsoleSurface(),
-            ] + services.operatorSurfaces,
+            all: [HealthSurface.make(readiness, metrics, "\(sandbox)") { document }] + others,
             isOnConsole: opened.bound.contains { $0.personality == .console }, sandbox: sandbox)
     }
 
@@ -295,5 +299,24 @@ final class DaemonOperations: Sendable {
     /// Removes the socket at the end.
     private static func removeSocket(in folder: [UInt8]) {
         try? unsafe Kernel.unlink(CString(path: socketPath(in: folder)))
+    }
+}
+
+extension APIOperation {
+    /// Whether one of the surfaces has its path.
+    fileprivate func isServed(by surfaces: [any Surface]) -> Bool {
+        guard let head = try? RequestHead(method: method, target: path.utf8) else { return false }
+        return surfaces.contains { $0.purpose(of: head) != nil }
+    }
+}
+
+extension DaemonListeners {
+    /// The URL of the first listener of a personality, without a slash at the end; nil if there is
+    /// none, or it has a path in the file system.
+    fileprivate func url(of personality: String) -> String? {
+        let found = bound.first {
+            $0.personality.rawValue == personality && $0.place.hasPrefix("http")
+        }
+        return found.map { String($0.place.dropLast()) }
     }
 }

@@ -131,6 +131,21 @@ public final class BlockingPool: Sendable {
 }
 
 extension EventLoop {
+    /// Bytes that a task may decode or encode on its loop in one piece: about a millisecond.
+    public static let smallWork = 64 << 10
+
+    /// Runs a calculation whose time depends on bytes that others choose: here if they are few,
+    /// else on a thread of the pool, so that it does not hold the loop.
+    ///
+    /// Values with many parts should end inside `body` too: to free them takes time as well.
+    ///
+    /// - Throws: as `blocking`.
+    public func computing<Success: Sendable>(
+        over byteCount: Int, _ body: @escaping @Sendable () throws -> Success
+    ) async throws -> Success {
+        byteCount <= Self.smallWork ? try body() : try await blocking(body)
+    }
+
     /// Runs a call that blocks on a thread of the pool, and waits for it without holding the loop.
     ///
     /// A call that has not begun when the task is cancelled is not made; one that has begun runs to

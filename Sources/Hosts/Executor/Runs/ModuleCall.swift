@@ -275,6 +275,21 @@ extension CallShape {
         return arguments
     }
 
+    /// The arguments as short documents that are not checked again at length: all are as the
+    /// function takes them, bytes are bytes, and nothing else is in them.
+    func checked(_ given: CallArguments) throws(ArgumentFault) -> CallArguments {
+        let documents = try documents(given)
+        var checked: [Document] = []
+        for (document, input) in zip(documents, inputs) {
+            switch Self.argument(document, input.type, wraps: false) {
+            case nil: throw .type(input.type, name: input.name)
+            case .bytes(let bytes)? where input.type == .bytes: checked.append(.bytes(bytes))
+            default: checked.append(document)
+            }
+        }
+        return .list(checked)
+    }
+
     private static func argument(
         _ document: Document, _ type: ParameterType, wraps: Bool
     ) -> Argument? {

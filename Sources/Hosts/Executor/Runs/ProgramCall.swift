@@ -52,6 +52,7 @@ extension Executor {
         request.caller = call.caller
         request.observation = call.observation
         let result = try await run(request, for: call.requester, on: loop)
-        return ProgramResult(output: output.bytes, run: result)
+        let bytes = try await loop.computing(over: output.byteCount) { output.bytes }
+        return ProgramResult(output: bytes, run: result)
     }
 }

@@ -2,6 +2,7 @@ import WasmdDocuments
 import WasmdEventLoop
 import WasmdHTTP
 import WasmdHTTPServer
+import WasmdOperation
 
 /// Reads the body of a write by its media type.
 enum DraftBody {
@@ -49,9 +50,9 @@ enum DraftBody {
         }
         do {
             let share = uploads.share()
-            var draft = try ModuleDraft.read(
-                try await JSONBody.read(
-                    request, after: start, limit: textLimit, share: share))
+            var draft = try await JSONBody.read(
+                request, after: start, limit: textLimit, share: share
+            ) { try ModuleDraft.read($0) }
             draft.upload = share
             return draft
         } catch let error as JSONError {
@@ -96,7 +97,11 @@ enum DraftBody {
                         content = []
                     case .content(let bytes): content += bytes
                     case .end:
-                        members.append(.init(name, try value(name, content)))
+                        let (field, bytes) = (name, content)
+                        let value = try await request.loop.computing(
+                            over: name == "wasm" ? 0 : content.count
+                        ) { () throws -> Document in try Self.value(field, bytes) }
+                        members.append(.init(name, value))
                     }
                 }
             }
@@ -124,7 +129,10 @@ enum DraftBody {
             return .string(text)
         }
         do throws(JSONError) {
-            return try JSONReader.read(content)
+            // Lists of parameters: small.
+            var options = JSONOptions()
+            options.limits.values = ClientJSON.valueLimit
+            return try JSONReader.read(content, options: options)
         } catch {
             throw Failure(.badRequest, "the field '\(name)' is no JSON: \(error)")
         }

@@ -1,6 +1,7 @@
 import WasmdDocuments
 import WasmdEventLoop
 import WasmdHTTP
+import WasmdOperation
 
 /// Writes JSON without holding the loop.
 enum JSONAnswer {
@@ -14,14 +15,6 @@ enum JSONAnswer {
 
     /// The document as text; large ones are written in steps.
     static func bytes(_ document: Document, on loop: EventLoop) async -> [UInt8] {
-        var writer = JSONWriter()
-        var walk = JSONWalk(document)
-        if walk.step(&writer, upTo: 64 << 10) { return writer.take() }
-        var bytes = writer.take()
-        while !walk.step(&writer, upTo: 64 << 10) {
-            bytes += writer.take()
-            await loop.yieldToOthers()
-        }
-        return bytes + writer.take()
+        await ClientJSON.write(document, on: loop)
     }
 }

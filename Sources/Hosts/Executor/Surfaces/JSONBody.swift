@@ -1,6 +1,7 @@
 import WasmdDocuments
 import WasmdEventLoop
 import WasmdHTTPServer
+import WasmdOperation
 
 /// Reads bodies that are JSON, without holding the loop: a module as an array of numbers is four
 /// times as long as the module.
@@ -10,37 +11,27 @@ enum JSONBody {
     ///   - limit: bytes of the text.
     ///   - packsBytes: whether arrays of small integers become bytes.
     ///   - share: what the bytes are counted in: a third of the text, about what arrays become.
-    /// - Throws: `JSONError`; `HTTPServerError`
-    static func read(
+    ///   - make: makes what is wanted of the document, if it is large on a thread of the pool.
+    /// - Throws: `JSONError`; `HTTPServerError`; what `make` throws.
+    static func read<Success: Sendable>(
         _ request: ServerRequest, after start: [UInt8] = [], limit: Int, packsBytes: Bool = true,
-        share: UploadBudget.Share? = nil
-    ) async throws -> Document {
+        share: UploadBudget.Share? = nil,
+        _ make: @escaping @Sendable (Document) throws -> Success
+    ) async throws -> Success {
         try request.limitBody(to: UInt64(clamping: limit))
         var options = JSONOptions()
         options.packsBytes = packsBytes
         options.duplicates = .keep
         options.limits.bytes = limit
-        var reader = JSONReader(options: options)
+        let pieces = ClientJSON.Pieces(options: options)
         var next: [UInt8]? = start.isEmpty ? try await request.next() : start
         while let piece = next {
             try share?.take(piece.count / 3)
-            reader.feed(piece)
-            while case .paused = try reader.advance(bytes: step) {
-                await request.loop.yieldToOthers()
-            }
+            try await pieces.take(piece, on: request.loop)
             next = try await request.next()
         }
-        reader.finish()
-        while true {
-            switch try reader.advance(bytes: step) {
-            case .finished(let document): return document
-            case .paused, .needsInput: await request.loop.yieldToOthers()
-            }
-        }
+        return try await pieces.finish(on: request.loop, make)
     }
-
-    /// Bytes that are read at a time: about a third of a millisecond.
-    private static let step = 64 << 10
 
     /// What an array of numbers from 0 to 255 says; nil for anything else.
     static func bytes(_ document: Document) -> [UInt8]? {

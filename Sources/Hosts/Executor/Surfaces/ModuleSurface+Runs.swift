@@ -38,7 +38,7 @@ extension ModuleSurface {
                 return try await runProgram(
                     stored, query, profile, request, response, requester)
             }
-            let arguments = try await self.arguments(request)
+            let arguments = try await self.arguments(request, plan, module.module)
             result = try await executor.call(
                 module, plan, kept,
                 ModuleCall(
@@ -142,30 +142,50 @@ extension ModuleSurface {
     }
 
     /// What a program answers if its profile is wanted: JSON in place of its output.
-    private func programResult(
-        _ result: ProgramResult, _ code: UInt32, profile: String
+    private static func programResult(
+        _ output: [UInt8], _ code: UInt32, _ id: RunID?, profile: String
     ) -> Document {
         var members: [Document.Member] = []
-        if let text = String(validating: result.output, as: UTF8.self) {
+        if let text = String(validating: output, as: UTF8.self) {
             members.append(.init("output", .string(text)))
         } else {
-            let base64 = Base64.encode(result.output)
+            let base64 = Base64.encode(output)
             members.append(
                 .init("output_base64", .string(String(decoding: base64, as: UTF8.self))))
         }
         members.append(.init("exit_code", .integer(Int64(code))))
-        if let record = result.run.record {
-            members.append(.init("run", .string(record.id.description)))
-        }
+        if let id { members.append(.init("run", .string(id.description))) }
         members.append(.init("profile", .string(profile)))
         return .object(members)
     }
 
     /// Arguments: an array, an object by names, or either in `args`; no body for none.
-    private func arguments(_ request: ServerRequest) async throws -> CallArguments {
+    ///
+    /// Large ones are read by a thread of the pool, which frees what the function does not take.
+    private func arguments(
+        _ request: ServerRequest, _ plan: CallPlan, _ module: Module
+    ) async throws -> CallArguments {
         let (body, share) = try await input(request)
         defer { withExtendedLifetime(share) {} }
         if body.isEmpty { return .list([]) }
+        let shape = plan.shape
+        guard body.count <= EventLoop.smallWork else {
+            return try await request.loop.blocking {
+                var given = try Self.arguments(body)
+                if case .named(let members) = given, !shape.knows(members) {
+                    given = .named(shape.translated(members, module, plan.function))
+                }
+                return try shape.checked(given)
+            }
+        }
+        let given = try Self.arguments(body)
+        guard case .named(let members) = given, !shape.knows(members) else { return given }
+        return try await request.loop.blocking {
+            .named(shape.translated(members, module, plan.function))
+        }
+    }
+
+    private static func arguments(_ body: [UInt8]) throws -> CallArguments {
         let document: Document
         do throws(JSONError) {
             document = try JSONReader.read(body)
@@ -208,8 +228,11 @@ extension ModuleSurface {
             try Failure.check(result.run)
         }
         if let text = try await text(of: profile, result.run, request.loop) {
-            return try await response.respond(
-                json: programResult(result, code, profile: text), on: request.loop)
+            let (output, exit, id) = (result.output, code, result.run.record?.id)
+            let answer = try await request.loop.computing(
+                over: output.count + text.utf8.count
+            ) { JSONWriter.write(Self.programResult(output, exit, id, profile: text)) }
+            return try await response.respond(JSONAnswer.head, answer)
         }
         var head = ResponseHead(.ok)
         let type = request.fields.first("accept").flatMap { accept -> [UInt8]? in

@@ -240,9 +240,14 @@ public final class ModuleSurface: Surface {
             let bytes: [UInt8]
             (record, bytes) = try await executor.contents(
                 id, for: requester.tenant, on: request.loop)
-            wasm =
-                try query.text("encoding") == "base64"
-                ? .string(String(decoding: Base64.encode(bytes), as: UTF8.self)) : .bytes(bytes)
+            if try query.text("encoding") == "base64" {
+                let (record, text) = (record, bytes)
+                let answer = try await request.loop.computing(over: bytes.count) {
+                    JSONWriter.write(record.json(wasm: ByteText.document(text)))
+                }
+                return try await response.respond(JSONAnswer.head, answer, to: request)
+            }
+            wasm = .bytes(bytes)
         }
         try await response.respond(json: record.json(wasm: wasm), to: request)
     }

@@ -178,8 +178,9 @@ public final class QuerySurface: Surface {
         let limit = executor.options.moduleLimit
         do {
             let share = executor.uploads.share()
-            var draft = try ModuleDraft.read(
-                try await JSONBody.read(request, limit: limit * 5 + (1 << 20), share: share))
+            var draft = try await JSONBody.read(
+                request, limit: limit * 5 + (1 << 20), share: share
+            ) { try ModuleDraft.read($0) }
             draft.upload = share
             guard draft.bytes != nil else { throw Fault(status: .badRequest, text: "Invalid Wasm") }
             return draft

@@ -16,12 +16,13 @@ extension WessSurface {
         let stored = try await executor.entry(id, for: requester.tenant, on: request.loop)
         let arguments: [Document]
         do {
-            let document = try await JSONBody.read(
-                request, limit: Self.argumentLimit, packsBytes: false)
-            guard let elements = document.arrayValue else {
+            let read = try await JSONBody.read(
+                request, limit: Self.argumentLimit, packsBytes: false
+            ) { document in document.arrayValue?.filter { $0 != .null } }
+            guard let read else {
                 return Answer(.badRequest, "Invalid Json: invalid type: expected a sequence")
             }
-            arguments = elements.filter { $0 != .null }
+            arguments = read
         } catch let error as JSONError {
             return Answer(.badRequest, .string("Invalid Json: \(error)"))
         }

@@ -127,6 +127,8 @@ public final class WessSurface: Surface {
                 request, route, path?.segments.first ?? [], requester)
         } catch let error as HTTPServerError {
             throw error
+        } catch LoopError.tooManyCalls {
+            answer = Answer(.serviceUnavailable, "the server is busy")
         } catch let error as LoopError {
             throw error
         } catch {
@@ -250,18 +252,15 @@ public final class WessSurface: Surface {
     private func draft(_ request: ServerRequest) async throws -> Result<Executor.Draft, Fault> {
         let limit = executor.options.moduleLimit
         let share = executor.uploads.share()
-        let document: Document
         do {
-            document = try await JSONBody.read(
-                request, limit: limit * 5 + (1 << 20), share: share)
-        } catch let error as JSONError {
-            return .failure(Fault("Inavlid Json: \(error)"))
-        }
-        do throws(WessDraft.Fault) {
-            var draft = try WessDraft.read(document)
+            var draft = try await JSONBody.read(
+                request, limit: limit * 5 + (1 << 20), share: share
+            ) { try WessDraft.read($0) }
             draft.upload = share
             return .success(draft)
-        } catch {
+        } catch let error as JSONError {
+            return .failure(Fault("Inavlid Json: \(error)"))
+        } catch let error as WessDraft.Fault {
             return .failure(Fault("Inavlid Json: \(error)"))
         }
     }

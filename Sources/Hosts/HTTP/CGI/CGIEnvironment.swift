@@ -95,7 +95,7 @@ public enum CGIEnvironment {
             url.append(ASCII.colon)
             url.append(decimal: UInt64(context.serverPort))
         }
-        url.append(contentsOf: request.target.path)
+        url.append(contentsOf: request.target.rawPath)
         if let query = request.target.query {
             url.append(ASCII.question)
             url.append(contentsOf: query)

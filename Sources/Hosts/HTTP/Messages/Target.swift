@@ -1,6 +1,7 @@
 /// The target of a request in its four forms (RFC 9112 3.2), without a fragment.
 ///
-/// Nothing is decoded: `Path` and `Query` do that. All parts are ranges of one buffer.
+/// Nothing is decoded but letters of the path: `Path` and `Query` do that. All parts are ranges of
+/// one buffer.
 public struct Target: Sendable {
     public enum Form: Sendable {
         /// `/path?query`
@@ -20,6 +21,8 @@ public struct Target: Sendable {
     private var authorityRange: Range<Int>?
     private var pathRange: Range<Int>
     private var queryRange: Range<Int>?
+    /// The path with its unreserved characters decoded, if some are encoded.
+    private var plainPath: [UInt8]?
 
     /// All of it, as it was sent.
     public var bytes: ArraySlice<UInt8> { storage[all] }
@@ -31,7 +34,13 @@ public struct Target: Sendable {
     public var scheme: ArraySlice<UInt8>? { schemeRange.map { storage[$0] } }
 
     /// The path; `/` if an absolute target has none, empty in authority and asterisk form.
-    public var path: ArraySlice<UInt8> {
+    ///
+    /// Letters, digits and `-._~` that were sent as `%XX` are those characters here, so that two
+    /// ways to write one path (RFC 3986 6.2.2.2) are one for routes, access rules and logs.
+    public var path: ArraySlice<UInt8> { plainPath.map { $0[...] } ?? rawPath }
+
+    /// The path as it was sent.
+    public var rawPath: ArraySlice<UInt8> {
         form == .absolute && pathRange.isEmpty ? [ASCII.slash] : storage[pathRange]
     }
 
@@ -48,10 +57,12 @@ public struct Target: Sendable {
         pathRange = all.upperBound..<all.upperBound
         let bytes = storage.span
         var question: Int?
+        var hasEscapes = false
         for index in all {
             let byte = bytes[index]
             if byte <= 0x20 || byte == 0x7f || byte == 0x23 { return nil }
             if byte == ASCII.question, question == nil { question = index }
+            if byte == ASCII.percent, question == nil { hasEscapes = true }
         }
         let first = bytes[all.lowerBound]
         if method == .connect {
@@ -70,6 +81,7 @@ public struct Target: Sendable {
         } else {
             guard readAbsolute(pathEnd: pathEnd) else { return nil }
         }
+        if hasEscapes { plainPath = PercentCoding.decodeUnreserved(rawPath) }
     }
 
     /// Splits `http://authority/path` before the query.

@@ -11,6 +11,31 @@ public enum PercentCoding {
         decode(bytes, plusIsSpace: true, isStrict: false) ?? []
     }
 
+    /// Resolves `%XX` of unreserved characters, in one pass; all else stays as it is, also what is
+    /// malformed. Nil if there is none.
+    static func decodeUnreserved(_ bytes: ArraySlice<UInt8>) -> [UInt8]? {
+        var decoded: [UInt8] = []
+        decoded.reserveCapacity(bytes.count)
+        var index = bytes.startIndex
+        while index < bytes.endIndex {
+            let byte = bytes[index]
+            if byte == ASCII.percent, bytes.endIndex &- index > 2,
+                let high = bytes[index &+ 1].hexDigit, let low = bytes[index &+ 2].hexDigit
+            {
+                if ByteSet.unreserved.contains(high << 4 | low) {
+                    decoded.append(high << 4 | low)
+                } else {
+                    decoded.append(contentsOf: bytes[index...(index &+ 2)])
+                }
+                index &+= 3
+            } else {
+                decoded.append(byte)
+                index &+= 1
+            }
+        }
+        return decoded.count < bytes.count ? decoded : nil
+    }
+
     private static func decode(
         _ bytes: some Collection<UInt8>, plusIsSpace: Bool, isStrict: Bool
     ) -> [UInt8]? {

@@ -1,69 +1,82 @@
 /// Base64 with padding (RFC 4648, section 4).
 public enum Base64 {
     public static func encode(_ bytes: some Collection<UInt8>) -> [UInt8] {
-        var encoded: [UInt8] = []
-        encoded.reserveCapacity((bytes.count + 2) / 3 * 4)
-        var word: UInt32 = 0
-        var count = 0
-        for byte in bytes {
-            word = word << 8 | UInt32(truncatingIfNeeded: byte)
-            count += 1
-            if count == 3 {
-                for shift: UInt32 in [18, 12, 6, 0] { encoded.append(digit(word >> shift & 63)) }
-                (word, count) = (0, 0)
-            }
-        }
-        if count == 1 {
-            encoded.append(digit(word >> 2))
-            encoded.append(digit(word << 4 & 63))
-            encoded.append(ASCII.equals)
-            encoded.append(ASCII.equals)
-        } else if count == 2 {
-            encoded.append(digit(word >> 10))
-            encoded.append(digit(word >> 4 & 63))
-            encoded.append(digit(word << 2 & 63))
-            encoded.append(ASCII.equals)
-        }
-        return encoded
+        if let array = bytes as? [UInt8] { return encode(array.span) }
+        return encode(Array(bytes).span)
     }
 
     /// Decodes; nil if there is any other character, the padding is wrong, or unused bits are set.
     public static func decode(_ bytes: some Collection<UInt8>) -> [UInt8]? {
-        guard bytes.count % 4 == 0 else { return nil }
-        var decoded: [UInt8] = []
-        decoded.reserveCapacity(bytes.count / 4 * 3)
-        var word: UInt32 = 0
-        var (count, padding) = (0, 0)
-        var isEnded = false
-        for byte in bytes {
-            if isEnded { return nil }
-            if byte == ASCII.equals {
-                padding += 1
-            } else {
-                guard padding == 0, let value = value(byte) else { return nil }
-                word = word << 6 | value
-                count += 1
-            }
-            guard count + padding == 4 else { continue }
-            isEnded = padding > 0
-            switch padding {
-            case 0: break
-            case 1: word <<= 6
-            case 2: word <<= 12
-            default: return nil
-            }
-            if padding == 1, word & 0xff != 0 { return nil }
-            if padding == 2, word & 0xffff != 0 { return nil }
-            decoded.append(UInt8(truncatingIfNeeded: word >> 16))
-            if padding < 2 { decoded.append(UInt8(truncatingIfNeeded: word >> 8)) }
-            if padding < 1 { decoded.append(UInt8(truncatingIfNeeded: word)) }
-            (word, count, padding) = (0, 0, 0)
-        }
-        return decoded
+        if let array = bytes as? [UInt8] { return decode(array.span) }
+        return decode(Array(bytes).span)
     }
 
-    private static func digit(_ value: UInt32) -> UInt8 {
-        let byte = UInt8(truncatingIfNeeded: value)
+    private static func encode(_ bytes: Span<UInt8>) -> [UInt8] {
+        let whole = bytes.count / 3 * 3
+        let rest = bytes.count - whole
+        let count = whole / 3 * 4 + (rest > 0 ? 4 : 0)
+        return [UInt8](capacity: count) { encoded in
+            var index = 0
+            while index < whole {
+                let (first, second, third) = (
+                    bytes[index], bytes[index &+ 1], bytes[index &+ 2]
+                )
+                encoded.append(digit(first >> 2))
+                encoded.append(digit(first << 4 | second >> 4))
+                encoded.append(digit(second << 2 | third >> 6))
+                encoded.append(digit(third))
+                index &+= 3
+            }
+            if rest == 0 { return }
+            let (first, second) = (bytes[whole], rest == 2 ? bytes[whole &+ 1] : 0)
+            encoded.append(digit(first >> 2))
+            encoded.append(digit(first << 4 | second >> 4))
+            encoded.append(rest == 2 ? digit(second << 2) : ASCII.equals)
+            encoded.append(ASCII.equals)
+        }
+    }
+
+    private static func decode(_ bytes: Span<UInt8>) -> [UInt8]? {
+        guard bytes.count % 4 == 0 else { return nil }
+        if bytes.isEmpty { return [] }
+        let last = bytes.count - 4
+        let padding =
+            bytes[last &+ 3] != ASCII.equals ? 0 : bytes[last &+ 2] != ASCII.equals ? 1 : 2
+        var isValid = true
+        let decoded = [UInt8](capacity: bytes.count / 4 * 3) { decoded in
+            let values = values.span
+            var index = 0
+            let whole = padding == 0 ? bytes.count : last
+            // A value that is none has bits beyond the six: one look at all of them is enough.
+            var seen: UInt8 = 0
+            while index < whole {
+                let first = values[Int(bytes[index])]
+                let second = values[Int(bytes[index &+ 1])]
+                let third = values[Int(bytes[index &+ 2])]
+                let fourth = values[Int(bytes[index &+ 3])]
+                seen |= first | second | third | fourth
+                decoded.append(first << 2 | second >> 4)
+                decoded.append(second << 4 | third >> 2)
+                decoded.append(third << 6 | fourth)
+                index &+= 4
+            }
+            if padding > 0 {
+                let first = values[Int(bytes[last])]
+                let second = values[Int(bytes[last &+ 1])]
+                let third = padding == 1 ? values[Int(bytes[last &+ 2])] : 0
+                seen |= first | second | third
+                decoded.append(first << 2 | second >> 4)
+                if padding == 1 { decoded.append(second << 4 | third >> 2) }
+                if (padding == 1 ? third << 6 : second << 4) != 0 { isValid = false }
+            }
+            if seen > 63 { isValid = false }
+        }
+        return isValid ? decoded : nil
+    }
+
+    @inline(__always)
+    private static func digit(_ value: UInt8) -> UInt8 {
+        let byte = value & 63
         switch byte {
         case ..<26: return byte &+ 0x41
         case ..<52: return byte &+ 0x47
@@ -73,16 +86,15 @@ public enum Base64 {
         }
     }
 
-    private static func value(_ byte: UInt8) -> UInt32? {
-        let value: UInt8
+    /// The value of each byte; 255 if it is no digit.
+    private static let values: [UInt8] = (UInt8.min...UInt8.max).map { byte in
         switch byte {
-        case 0x41...0x5a: value = byte &- 0x41
-        case 0x61...0x7a: value = byte &- 0x47
-        case 0x30...0x39: value = byte &+ 4
-        case 0x2b: value = 62
-        case 0x2f: value = 63
-        default: return nil
+        case 0x41...0x5a: byte &- 0x41
+        case 0x61...0x7a: byte &- 0x47
+        case 0x30...0x39: byte &+ 4
+        case 0x2b: 62
+        case 0x2f: 63
+        default: 255
         }
-        return UInt32(truncatingIfNeeded: value)
     }
 }

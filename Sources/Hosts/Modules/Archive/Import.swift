@@ -21,12 +21,18 @@ struct ImportedData: Sendable {
 
     /// Adds the documents of a file: one, or an array.
     mutating func add(_ bytes: [UInt8], folder: String, place: String) throws {
-        let document: Document
+        try add(try Self.document(bytes, place: place), folder: folder, place: place)
+    }
+
+    static func document(_ bytes: [UInt8], place: String) throws -> Document {
         do throws(JSONError) {
-            document = try JSONReader.read(bytes, options: .stored)
+            return try JSONReader.read(bytes, options: .stored)
         } catch {
             throw Failure(.badRequest, "the import is malformed", "\(place): \(error)")
         }
+    }
+
+    mutating func add(_ document: Document, folder: String, place: String) throws {
         for element in document.arrayValue ?? [document] {
             guard element.objectValue != nil, documents.count < Self.documentLimit else {
                 throw Failure(
@@ -100,9 +106,14 @@ struct ImportedData: Sendable {
                         } else if name.suffix(5).elementsEqual(".json".utf8),
                             let folder = name.split(separator: UInt8(ascii: "/")).first
                         {
+                            let bytes = text
+                            let place = String(decoding: name, as: UTF8.self)
+                            let document = try await request.loop.computing(over: text.count) {
+                                try ImportedData.document(bytes, place: place)
+                            }
                             try data.add(
-                                text, folder: String(decoding: folder, as: UTF8.self),
-                                place: String(decoding: name, as: UTF8.self))
+                                document, folder: String(decoding: folder, as: UTF8.self),
+                                place: place)
                         }
                     }
                 }

@@ -130,7 +130,7 @@ extension Orchestrator {
     ) async throws -> [Document.Member] {
         var answer = first
         for _ in 0..<Self.linkLimit {
-            guard let json = answer.json else {
+            guard let json = await answer.json(on: loop) else {
                 throw Failure(
                     .internalServerError, right: .badGateway,
                     "parsing result to JSON failed: the device's answer is no JSON")
@@ -160,7 +160,9 @@ extension Orchestrator {
                 if execution.isCancelled { cancelRun(link, on: loop) }
                 throw error
             }
-            if let next = answer.json, next["result"] == .null, next["success"] == .boolean(true) {
+            if let next = await answer.json(on: loop), next["result"] == .null,
+                next["success"] == .boolean(true)
+            {
                 return Self.final(.null, next)
             }
         }

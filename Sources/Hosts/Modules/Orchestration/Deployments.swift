@@ -164,7 +164,9 @@ extension Orchestrator {
             switch await task.value {
             case .success(let answer):
                 let status = Int64(answer.status.code)
-                let data = answer.json ?? .string(String(decoding: answer.bytes, as: UTF8.self))
+                let data =
+                    await answer.json(on: loop)
+                    ?? .string(String(decoding: answer.bytes, as: UTF8.self))
                 answers.append(
                     .init(
                         target.device.id.description,

@@ -2,6 +2,7 @@ import WasmdDocuments
 import WasmdEventLoop
 import WasmdHTTP
 import WasmdHTTPClient
+import WasmdOperation
 
 /// An answer of a device.
 struct DeviceAnswer: Sendable {
@@ -11,7 +12,9 @@ struct DeviceAnswer: Sendable {
     var bytes: [UInt8]
 
     /// Nil if it is no JSON.
-    var json: Document? { try? JSONReader.read(bytes, options: .tolerant) }
+    func json(on loop: EventLoop) async -> Document? {
+        try? await ClientJSON.read(bytes, options: .tolerant, on: loop) { $0 }
+    }
 }
 
 /// Sends requests to devices.

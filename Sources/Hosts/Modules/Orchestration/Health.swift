@@ -57,7 +57,7 @@ extension Orchestrator {
             guard
                 let answer = try? await client(loop, options.healthTimeout).send(
                     .get, device.url(address) + path),
-                answer.status == .ok, let description = answer.json,
+                answer.status == .ok, let description = await answer.json(on: loop),
                 description.objectValue != nil
             else { continue }
             await change(device.id, on: loop) { device in
@@ -110,7 +110,8 @@ extension Orchestrator {
         guard let url = device.url,
             let answer = try? await client(loop, options.healthTimeout).send(
                 .get, url + "/.well-known/wasmiot-device-description"),
-            answer.status == .ok, let description = answer.json, description.objectValue != nil
+            answer.status == .ok, let description = await answer.json(on: loop),
+            description.objectValue != nil
         else { return }
         await change(device.id, on: loop) { $0.description = description }
     }
@@ -137,7 +138,7 @@ extension Orchestrator {
                     device.url(address) + "/register",
                     json: .object([.init("url", .string(own))]))
             }
-            return answer.json ?? .null
+            return await answer.json(on: loop) ?? .null
         }
         return nil
     }

@@ -73,7 +73,10 @@ public final class ModuleRegistry: Sendable {
         let binary = files.remove(at: index)
         let name = try Self.name(body.document)
         let signatures = try await signatures(binary, on: loop)
-        let describing = try Describing.read(body.document, files: files, creates: true)
+        let others = files
+        let describing = try await loop.computing(over: body.byteCount) {
+            try Describing.read(body.document, files: others, creates: true)
+        }
 
         let id = modules.newID()
         let (kept, bytes, pin) = try await StoredFile.keep(binary, modules.store, on: loop)
@@ -252,8 +255,9 @@ public final class ModuleRegistry: Sendable {
             throw Failure(.badRequest, "malformed request", "a core module cannot be changed")
         }
         guard
-            let describing = try Describing.read(
-                body.document, files: body.files, creates: false)
+            let describing = try await loop.computing(
+                over: body.byteCount,
+                { try Describing.read(body.document, files: body.files, creates: false) })
         else { throw Failure(.badRequest, "malformed request", "the description is missing") }
         var attachments = Collection.Attachments()
         var pins: [BlobPin?] = []

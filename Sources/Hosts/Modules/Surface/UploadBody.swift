@@ -2,6 +2,7 @@ import WasmdDocuments
 import WasmdEventLoop
 import WasmdHTTP
 import WasmdHTTPServer
+import WasmdOperation
 import WasmdStorage
 import WasmdWasmiot
 
@@ -13,6 +14,8 @@ struct UploadBody: Sendable {
     /// JSON, or fields of a form with their brackets resolved.
     var document: Document
     var files: [UploadedFile] = []
+    /// Bytes of the document as it was sent.
+    var byteCount = 0
 
     /// Bytes of all text fields of a form.
     private static let fieldLimit = 4 << 20
@@ -32,10 +35,13 @@ struct UploadBody: Sendable {
         }
         let bytes = try await request.body(limit: min(limit, documentLimit))
         if type?.matches("application/x-www-form-urlencoded") == true {
-            do throws(FormError) {
+            do {
+                let document = try await request.loop.computing(over: bytes.count) {
+                    try URLEncodedForm.read(bytes)
+                }
                 return UploadBody(
-                    kind: .urlencoded, document: try URLEncodedForm.read(bytes))
-            } catch {
+                    kind: .urlencoded, document: document, byteCount: bytes.count)
+            } catch let error as FormError {
                 throw Failure(.badRequest, "the form is malformed", "\(error)")
             }
         }
@@ -50,25 +56,17 @@ struct UploadBody: Sendable {
                 .unsupportedMediaType, "unsupported media type",
                 "send application/json, multipart/form-data or application/x-www-form-urlencoded")
         }
-        return UploadBody(kind: .json, document: try await json(bytes, on: request.loop))
+        return UploadBody(
+            kind: .json, document: try await json(bytes, on: request.loop),
+            byteCount: bytes.count)
     }
 
     /// Reads JSON without holding the loop.
     static func json(_ bytes: [UInt8], on loop: EventLoop) async throws -> Document {
-        var reader = JSONReader(options: .tolerant)
-        reader.feed(bytes)
-        reader.finish()
-        while true {
-            let progress: JSONReader.Progress
-            do throws(JSONError) {
-                progress = try reader.advance(bytes: 64 << 10)
-            } catch {
-                throw Failure(.badRequest, "the body is no JSON", "\(error)")
-            }
-            switch progress {
-            case .finished(let document): return document
-            case .paused, .needsInput: await loop.yieldToOthers()
-            }
+        do {
+            return try await ClientJSON.read(bytes, options: .tolerant, values: 1 << 20, on: loop)
+        } catch let error as JSONError {
+            throw Failure(.badRequest, "the body is no JSON", "\(error)")
         }
     }
 
@@ -119,7 +117,11 @@ struct UploadBody: Sendable {
         } catch let error as FormError {
             throw Failure(.badRequest, "the form is malformed", "\(error)")
         }
-        return UploadBody(kind: .multipart, document: try nested(fields), files: files)
+        let count = fields.reduce(0) { $0 + $1.name.count + $1.value.count }
+        let read = fields
+        let document = try await request.loop.computing(over: count) { try nested(read) }
+        return UploadBody(
+            kind: .multipart, document: document, files: files, byteCount: count)
     }
 
     private static func file(

@@ -24,12 +24,29 @@ public struct APITable: Sendable {
 
 /// The OpenAPI document of an interface: OpenAPI Specification 3.1.
 public enum OpenAPIDocument {
-    public static func make(title: String, version: String, _ tables: [APITable]) -> Document {
+    /// Where an operation is.
+    public enum Place: Sendable, Equatable {
+        /// At the listener that has the document.
+        case here
+        /// At another one: its URL, without a slash at the end.
+        case at(String)
+        /// At none that a client could name.
+        case nowhere
+    }
+
+    /// - Parameter place: operations of other listeners have a `servers` entry of their own, so that
+    ///   clients which are generated from the document find them.
+    public static func make(
+        title: String, version: String, _ tables: [APITable],
+        place: (APITable, APIOperation) -> Place = { _, _ in .here }
+    ) -> Document {
         var paths: [(path: String, operations: [Document.Member])] = []
         for table in tables {
             for operation in table.operations {
+                let place = place(table, operation)
+                if place == .nowhere { continue }
                 let member = Document.Member(
-                    operation.method.name.lowercased(), self.operation(operation, table))
+                    operation.method.name.lowercased(), self.operation(operation, table, place))
                 if let index = paths.firstIndex(where: { $0.path == operation.path }) {
                     // Two hosts of one server may have the same operation: it is described once.
                     if !paths[index].operations.contains(where: { $0.name == member.name }) {
@@ -83,12 +100,17 @@ public enum OpenAPIDocument {
         ])
     }
 
-    private static func operation(_ operation: APIOperation, _ table: APITable) -> Document {
+    private static func operation(
+        _ operation: APIOperation, _ table: APITable, _ place: Place
+    ) -> Document {
         var summary: [Document.Member] = [
             .init("operationId", .string(operation.name)),
             .init("summary", .string(operation.summary)),
             .init("tags", .array([.string(table.tag)])),
         ]
+        if case .at(let url) = place {
+            summary.append(.init("servers", .array([.object([.init("url", .string(url))])])))
+        }
         if let scope = operation.scope {
             let names = scope.names.joined(separator: ", ")
             summary.append(.init("description", .string("Needs the scope \(names).")))

@@ -17,7 +17,7 @@ public struct RoutedRequest: Sendable {
         var head = ResponseHead(status)
         try head.fields.append("Content-Type", "application/json")
         try head.fields.append("Cache-Control", "no-store")
-        var bytes = JSONWriter.write(document)
+        var bytes = await ClientJSON.write(document, on: loop)
         bytes.append(0x0a)
         try await response.respond(head, bytes)
     }
@@ -60,9 +60,9 @@ public struct RoutedRequest: Sendable {
     public func json(limit: Int = 1 << 20) async throws -> Document? {
         let body = try await request.body(limit: limit)
         if body.isEmpty { return nil }
-        do throws(JSONError) {
-            return try JSONReader.read(body)
-        } catch {
+        do {
+            return try await ClientJSON.read(body, on: loop)
+        } catch let error as JSONError {
             throw APIFailure(.badRequest, "the body is no JSON: \(error)")
         }
     }

@@ -71,6 +71,8 @@ public final class SurfaceListener: Sendable {
     }
 
     private func find(_ head: RequestHead) -> ((any Surface)?, Purpose) {
+        // `OPTIONS *` is about none of them.
+        if head.target.form == .asterisk { return (nil, .unknown) }
         for surface in surfaces {
             if let purpose = surface.purpose(of: head) { return (surface, purpose) }
         }
@@ -91,7 +93,9 @@ public final class SurfaceListener: Sendable {
             account = try rules.admit(
                 request.head, purpose, peer: { request.peer }, pages: { surface?.pages },
                 &forwarding)
-            if surface == nil { throw AccessRefusal(.notFound, "there is nothing at this path") }
+            if surface == nil, request.target.form != .asterisk {
+                throw AccessRefusal(.notFound, "there is nothing at this path")
+            }
         } catch {
             let requester = Requester(
                 account: .nobody, peer: request.peer, forwarding: forwarding, request: id,
@@ -99,6 +103,7 @@ public final class SurfaceListener: Sendable {
             try await (surface ?? surfaces.last)?.refuse(error, response, on: request.loop)
             return requester
         }
+        if request.target.form == .asterisk { try await response.respondToServerOptions() }
         let requester = Requester(
             account: account, peer: request.peer, forwarding: forwarding, request: id,
             trace: trace, span: observer?.span(under: trace))

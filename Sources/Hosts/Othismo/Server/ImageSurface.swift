@@ -52,11 +52,13 @@ public struct ImageSurface: Sendable {
             .elementsEqual("application/bson".utf8) == true
         var envelope: Envelope
         do {
-            if isBSON {
-                envelope = try Envelope(body)
-            } else {
-                envelope = Envelope(MessageDocument.read(try JSONReader.read(body)))
+            envelope = try await request.loop.computing(over: body.count) {
+                isBSON
+                    ? try Envelope(body)
+                    : Envelope(MessageDocument.read(try JSONReader.read(body)))
             }
+        } catch let error as LoopError {
+            throw error
         } catch {
             throw APIFailure(.badRequest, "the body is no message: \(error)")
         }
@@ -77,11 +79,15 @@ public struct ImageSurface: Sendable {
         try head.fields.append("Cache-Control", "no-store")
         if isBSON {
             try head.fields.append("Content-Type", "application/bson")
-            try await request.response.respond(head, try BSON.write(answer))
+            // Nobody knows how large the answers of objects are before they are written.
+            let bytes = try await request.loop.blocking { try BSON.write(answer) }
+            try await request.response.respond(head, bytes)
         } else {
             try head.fields.append("Content-Type", "application/json")
-            try await request.response.respond(
-                head, Array((MessageDocument.line(answer) + "\n").utf8))
+            let bytes = try await request.loop.blocking {
+                Array((MessageDocument.line(answer) + "\n").utf8)
+            }
+            try await request.response.respond(head, bytes)
         }
     }
 
@@ -119,8 +125,10 @@ public struct ImageSurface: Sendable {
         var head = ResponseHead(.ok)
         try head.fields.append("Cache-Control", "no-store")
         try head.fields.append("Content-Type", "application/json")
-        try await request.response.respond(
-            head, Array((MessageDocument.line(.object([.init("items", items)])) + "\n").utf8))
+        let bytes = try await request.loop.blocking {
+            Array((MessageDocument.line(.object([.init("items", items)])) + "\n").utf8)
+        }
+        try await request.response.respond(head, bytes)
     }
 
     /// Says with statuses why something was not done.

@@ -23,7 +23,7 @@ public struct SiteHandler: Sendable {
     /// A handler of `HTTPServer`.
     public func answer(_ request: ServerRequest, _ response: ServerResponse) async throws {
         if request.target.form == .asterisk {
-            return try await response.respond(ResponseHead(.noContent))
+            return try await response.respondToServerOptions()
         }
         guard request.method != .connect else {
             return try await response.respond(.methodNotAllowed, "This server is no proxy.\n")

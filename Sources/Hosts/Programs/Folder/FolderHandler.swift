@@ -202,7 +202,7 @@ public final class FolderHandler: Sendable {
                     of: self, isPatient: isPatient, on: request.loop),
                 program.hasRoute(path, after: index.segmentCount)
             else { continue }
-            let raw = request.target.path
+            let raw = request.target.rawPath
             let base = ProgramRoute(
                 path, raw: raw, scriptSegments: index.segmentCount, pattern: index.pattern)
             return (
@@ -222,7 +222,7 @@ public final class FolderHandler: Sendable {
             try await response.respond(
                 .internalServerError, "The program cannot be served: \(reason)\n")
         case .program(let program):
-            let raw = request.target.path
+            let raw = request.target.rawPath
             let base =
                 found.isIndex
                 ? ProgramRoute(

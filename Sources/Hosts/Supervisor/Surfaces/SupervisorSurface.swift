@@ -166,13 +166,22 @@ public final class SupervisorSurface: Surface {
         return type.matches("application/json") || type.name.suffix(5) == Array("+json".utf8)
     }
 
+    /// Nil if it is no JSON.
+    private func json(_ body: [UInt8], _ loop: EventLoop) async throws -> Document? {
+        do {
+            return try await ClientJSON.read(body, on: loop)
+        } catch is JSONError {
+            return nil
+        }
+    }
+
     // MARK: Deployments
 
     private func deploy(_ request: ServerRequest, _ response: ServerResponse) async throws {
         let right = supervisor.options.usesRightStatuses
         let loop = request.loop
         let body = try await request.body(limit: supervisor.options.nodeLimit)
-        let read = Self.isJSON(request) ? try? JSONReader.read(body) : nil
+        let read = Self.isJSON(request) ? try await json(body, loop) : nil
         guard let document = read, !Self.isEmpty(document) else {
             let message = "Non-existent or malformed deployment data"
             if right { throw Refusal(.badRequest, message) }
