@@ -42,6 +42,11 @@ public final class BlockingPool: Sendable {
         self.queueLimit = max(queueLimit, 1)
     }
 
+    /// As many threads as there are processors, at most four: more would take longer each.
+    static func ofCalculations() -> BlockingPool {
+        BlockingPool(named: "wasmd-compute", threadLimit: min(availableProcessors(), 4))
+    }
+
     /// The number of calls that run now.
     public var runningCount: Int { state.withLock { $0.running } }
     /// The number of calls that wait for a thread.
@@ -135,7 +140,7 @@ extension EventLoop {
     public static let smallWork = 64 << 10
 
     /// Runs a calculation whose time depends on bytes that others choose: here if they are few,
-    /// else on a thread of the pool, so that it does not hold the loop.
+    /// else on a thread beside those of `pool`, so that it holds neither the loop nor the disk.
     ///
     /// Values with many parts should end inside `body` too: to free them takes time as well.
     ///
@@ -143,7 +148,7 @@ extension EventLoop {
     public func computing<Success: Sendable>(
         over byteCount: Int, _ body: @escaping @Sendable () throws -> Success
     ) async throws -> Success {
-        byteCount <= Self.smallWork ? try body() : try await blocking(body)
+        byteCount <= Self.smallWork ? try body() : try await blocking(on: calculations, body)
     }
 
     /// Runs a call that blocks on a thread of the pool, and waits for it without holding the loop.

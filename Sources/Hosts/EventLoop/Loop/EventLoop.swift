@@ -56,6 +56,8 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
     private let mailbox: Mailbox<Message>
     /// Runs calls that block.
     public let pool: BlockingPool
+    /// Runs long calculations, which must not keep others from the disk.
+    let calculations: BlockingPool
     let tasks: TaskRegistry
 
     // MARK: The thread's own
@@ -87,13 +89,18 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
     ///
     /// - Throws: `EMFILE`, `ENFILE`: a loop needs two descriptors.
     public convenience init() throws(SystemError) {
-        try self.init(pool: BlockingPool(), tasks: TaskRegistry())
+        try self.init(
+            pool: BlockingPool(), calculations: BlockingPool.ofCalculations(),
+            tasks: TaskRegistry())
     }
 
-    init(pool: BlockingPool, tasks: TaskRegistry) throws(SystemError) {
+    init(
+        pool: BlockingPool, calculations: BlockingPool, tasks: TaskRegistry
+    ) throws(SystemError) {
         poller = try Poller()
         mailbox = Mailbox(poller.waker)
         self.pool = pool
+        self.calculations = calculations
         self.tasks = tasks
         serial.loop = self
         tasks.add(self)

@@ -22,9 +22,10 @@ public final class LoopGroup: Sendable {
     /// - Throws: `EMFILE`, `ENFILE`: a loop needs two descriptors.
     public init(count: Int? = nil, blockingThreads: Int = 4) throws(SystemError) {
         let pool = BlockingPool(threadLimit: blockingThreads)
+        let calculations = BlockingPool.ofCalculations()
         var loops: [EventLoop] = []
         for _ in 0..<max(count ?? availableProcessors(), 1) {
-            loops.append(try EventLoop(pool: pool, tasks: tasks))
+            loops.append(try EventLoop(pool: pool, calculations: calculations, tasks: tasks))
         }
         self.loops = loops
         self.pool = pool

@@ -161,7 +161,7 @@ extension ModuleSurface {
 
     /// Arguments: an array, an object by names, or either in `args`; no body for none.
     ///
-    /// Large ones are read by a thread of the pool, which frees what the function does not take.
+    /// Large ones are read by another thread, which frees what the function does not take.
     private func arguments(
         _ request: ServerRequest, _ plan: CallPlan, _ module: Module
     ) async throws -> CallArguments {
@@ -170,7 +170,7 @@ extension ModuleSurface {
         if body.isEmpty { return .list([]) }
         let shape = plan.shape
         guard body.count <= EventLoop.smallWork else {
-            return try await request.loop.blocking {
+            return try await request.loop.computing(over: body.count) {
                 var given = try Self.arguments(body)
                 if case .named(let members) = given, !shape.knows(members) {
                     given = .named(shape.translated(members, module, plan.function))
@@ -180,7 +180,8 @@ extension ModuleSurface {
         }
         let given = try Self.arguments(body)
         guard case .named(let members) = given, !shape.knows(members) else { return given }
-        return try await request.loop.blocking {
+        // The first look at a module's names takes as long as the module is large.
+        return try await request.loop.computing(over: .max) {
             .named(shape.translated(members, module, plan.function))
         }
     }

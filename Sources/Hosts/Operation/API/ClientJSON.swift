@@ -71,7 +71,9 @@ public enum ClientJSON {
                 count.pending = 0
                 return true
             }
-            if isDue { _ = try await loop.blocking { try self.read(isLast: false) } }
+            if isDue {
+                _ = try await loop.computing(over: Self.batch) { try self.read(isLast: false) }
+            }
         }
 
         /// Ends the text, and makes something of its document where that is freed.

@@ -80,11 +80,11 @@ public struct ImageSurface: Sendable {
         if isBSON {
             try head.fields.append("Content-Type", "application/bson")
             // Nobody knows how large the answers of objects are before they are written.
-            let bytes = try await request.loop.blocking { try BSON.write(answer) }
+            let bytes = try await request.loop.computing(over: .max) { try BSON.write(answer) }
             try await request.response.respond(head, bytes)
         } else {
             try head.fields.append("Content-Type", "application/json")
-            let bytes = try await request.loop.blocking {
+            let bytes = try await request.loop.computing(over: .max) {
                 Array((MessageDocument.line(answer) + "\n").utf8)
             }
             try await request.response.respond(head, bytes)
@@ -125,7 +125,7 @@ public struct ImageSurface: Sendable {
         var head = ResponseHead(.ok)
         try head.fields.append("Cache-Control", "no-store")
         try head.fields.append("Content-Type", "application/json")
-        let bytes = try await request.loop.blocking {
+        let bytes = try await request.loop.computing(over: .max) {
             Array((MessageDocument.line(.object([.init("items", items)])) + "\n").utf8)
         }
         try await request.response.respond(head, bytes)
