@@ -173,12 +173,13 @@ struct TransportContent: Sendable {
                 ServeMessages.write("transport \(name): \(HarmlessText.text(line, atMost: 1000))")
             }
         }
-        options.world.standardError = .closure { bytes in
-            let lines = unsafe [UInt8](bytes).split(separator: UInt8(ascii: "\n"))
-            for line in lines {
+        // The guests of all connections together write as much as a service may.
+        let output = SharedOutput { bytes in
+            for line in bytes.split(separator: UInt8(ascii: "\n")) {
                 ServeMessages.write("transport \(name): \(HarmlessText.text(line.prefix(1000)))")
             }
         }
+        options.world.standardError = .closure { output.write(unsafe [UInt8]($0)) }
         return options
     }
 }

@@ -1,6 +1,5 @@
 import Synchronization
 import WasmSystem
-import WasmdGuests
 
 /// Passes on what a guest writes to a stream that others write to as well, and drops what comes too
 /// fast, so that their lines are not lost because of it.
