@@ -86,16 +86,26 @@ extension Descriptor {
         let isLookedAt = kind == .virtualFile && streamSocket == nil
         let piece = isLookedAt ? smallPieceByteCount : pieceByteCount
         let total = vectors.byteCount
-        var rest = Array(vectors)
-        rest.drop(before)
+        // Most calls move all bytes at once, and need no array of what is left.
+        var rest: [HostVector] = []
         var done = before
         while done < total {
             // Read before the transfer, so that a change meanwhile ends the wait at once.
             let turn = guestStream?.changes.turn ?? 0
             let count: Int
             do throws(Errno) {
-                count = try rest.withUnsafeBufferPointer { (rest) throws(Errno) in
-                    try rest.withFirst(piece) { (piece) throws(Errno) in try move(piece, done) }
+                if done == 0 {
+                    count = try vectors.withFirst(piece) { (piece) throws(Errno) in
+                        try move(piece, 0)
+                    }
+                } else {
+                    if rest.isEmpty {
+                        rest = Array(vectors)
+                        rest.drop(done)
+                    }
+                    count = try rest.withUnsafeBufferPointer { (rest) throws(Errno) in
+                        try rest.withFirst(piece) { (piece) throws(Errno) in try move(piece, done) }
+                    }
                 }
             } catch {
                 if error == .again, waits { return .notYet(done: done, since: turn) }
@@ -106,7 +116,7 @@ extension Descriptor {
             // A stream that waits for nobody takes what it can; a file has an end.
             let isShort = count < min(piece, total &- done &+ count)
             if count == 0 || (isStream ? !waits : isShort) || caller.stopSignal.isRaised { break }
-            rest.drop(count)
+            if !rest.isEmpty { rest.drop(count) }
             if done < total, SystemClock.monotonic.now &- begin > Self.turn {
                 return .notYet(done: done, since: nil)
             }
