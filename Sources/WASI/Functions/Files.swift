@@ -99,34 +99,16 @@ extension WASIGuest {
         _ memory: GuestMemory, _ fd: UInt32, _ iovs: UInt32, _ count: UInt32, _ offset: UInt64,
         _ result: UInt32, _ stop: StopSignal? = nil
     ) throws(Errno) {
-        let descriptor = try table[fd]
-        try descriptor.requireAccess(.fdRead)
-        try descriptor.requirePosition(.fdSeek)
-        guard let offset = Int(exactly: offset) else { throw .inval }
-        let result = try memory.result32(result)
-        let byteCount = try memory.withVectors(iovs, count: count, stop) {
-            (vectors) throws(Errno) in
-            try descriptor.read(vectors, at: offset, stop)
-        }
-        result.store(UInt32(clamping: byteCount))
+        let call = try PositionedCall(table[fd], iovs, count, offset, result, isWriting: false)
+        try move(memory, call, stop)
     }
 
     func fd_pwrite(
         _ memory: GuestMemory, _ fd: UInt32, _ iovs: UInt32, _ count: UInt32, _ offset: UInt64,
         _ result: UInt32, _ stop: StopSignal? = nil
     ) throws(Errno) {
-        let descriptor = try table[fd]
-        try descriptor.requireAccess(.fdWrite)
-        try descriptor.requirePosition(.fdSeek)
-        guard let offset = Int(exactly: offset) else { throw .inval }
-        let result = try memory.result32(result)
-        let byteCount = try memory.withVectors(iovs, count: count, stop) {
-            (vectors) throws(Errno) in
-            try writingWithinQuota(vectors) { (vectors) throws(Errno) in
-                try descriptor.write(vectors, at: offset, stop)
-            }
-        }
-        result.store(UInt32(clamping: byteCount))
+        let call = try PositionedCall(table[fd], iovs, count, offset, result, isWriting: true)
+        try move(memory, call, stop)
     }
 
     /// - Throws: `Errno` for the guest; `Suspension` to let others run.
@@ -134,12 +116,8 @@ extension WASIGuest {
         _ memory: GuestMemory, _ fd: UInt32, _ iovs: UInt32, _ count: UInt32, _ offset: UInt64,
         _ result: UInt32, _ caller: borrowing Caller
     ) throws {
-        guard caller.canSuspend else {
-            return try fd_pread(memory, fd, iovs, count, offset, result, caller.stopSignal)
-        }
-        let call = PositionedCall(
-            descriptor: try table[fd], iovs: iovs, count: count, offset: offset, result: result,
-            isWriting: false)
+        let call = try PositionedCall(table[fd], iovs, count, offset, result, isWriting: false)
+        guard caller.canSuspend else { return try move(memory, call, caller.stopSignal) }
         try moveInTurns(memory, call, after: 0, caller)
     }
 
@@ -148,23 +126,46 @@ extension WASIGuest {
         _ memory: GuestMemory, _ fd: UInt32, _ iovs: UInt32, _ count: UInt32, _ offset: UInt64,
         _ result: UInt32, _ caller: borrowing Caller
     ) throws {
-        guard caller.canSuspend else {
-            return try fd_pwrite(memory, fd, iovs, count, offset, result, caller.stopSignal)
-        }
-        let call = PositionedCall(
-            descriptor: try table[fd], iovs: iovs, count: count, offset: offset, result: result,
-            isWriting: true)
+        let call = try PositionedCall(table[fd], iovs, count, offset, result, isWriting: true)
+        guard caller.canSuspend else { return try move(memory, call, caller.stopSignal) }
         try moveInTurns(memory, call, after: 0, caller)
     }
 
-    /// The arguments of `fd_pread` and `fd_pwrite`.
+    /// The arguments of `fd_pread` and `fd_pwrite`, checked.
     private struct PositionedCall {
         let descriptor: Descriptor
         let iovs: UInt32
         let count: UInt32
-        let offset: UInt64
+        let offset: Int
+        /// The address of the result.
         let result: UInt32
         let isWriting: Bool
+
+        init(
+            _ descriptor: Descriptor, _ iovs: UInt32, _ count: UInt32, _ offset: UInt64,
+            _ result: UInt32, isWriting: Bool
+        ) throws(Errno) {
+            try descriptor.requireAccess(isWriting ? .fdWrite : .fdRead)
+            try descriptor.requirePosition(.fdSeek)
+            guard let offset = Int(exactly: offset) else { throw .inval }
+            self.descriptor = descriptor
+            self.iovs = iovs
+            self.count = count
+            self.offset = offset
+            self.result = result
+            self.isWriting = isWriting
+        }
+    }
+
+    private func move(
+        _ memory: GuestMemory, _ call: PositionedCall, _ stop: StopSignal?
+    ) throws(Errno) {
+        let result = try memory.result32(call.result)
+        let byteCount = try memory.withVectors(call.iovs, count: call.count, stop) {
+            (vectors) throws(Errno) in
+            try move(vectors, at: call.offset, call, stop)
+        }
+        result.store(UInt32(clamping: byteCount))
     }
 
     /// - Parameter done: bytes that were moved before others had their turn.
@@ -172,24 +173,21 @@ extension WASIGuest {
         _ memory: GuestMemory, _ call: PositionedCall, after done: Int, _ caller: borrowing Caller
     ) throws {
         let descriptor = call.descriptor
-        try descriptor.requireAccess(call.isWriting ? .fdWrite : .fdRead)
-        try descriptor.requirePosition(.fdSeek)
-        guard let offset = Int(exactly: call.offset) else { throw Errno.inval }
-        let result32 = try memory.result32(call.result)
+        let result = try memory.result32(call.result)
         let moved = try memory.withVectors(call.iovs, count: call.count, caller.stopSignal) {
             (vectors) throws(Errno) -> Transferred in
             guard descriptor.takesTurns(vectors, caller) else {
-                return .bytes(try move(vectors, at: offset, call))
+                return .bytes(try move(vectors, at: call.offset, call, caller.stopSignal))
             }
             return try descriptor.movingInTurns(
                 vectors, after: done, isWriting: call.isWriting, caller
             ) { (piece, done) throws(Errno) in
-                let place = offset.addingReportingOverflow(done)
-                return try move(piece, at: place.overflow ? .max : place.partialValue, call)
+                let place = call.offset.addingReportingOverflow(done)
+                return try move(piece, at: place.overflow ? .max : place.partialValue, call, nil)
             }
         }
         switch moved {
-        case .bytes(let byteCount): result32.store(UInt32(clamping: byteCount))
+        case .bytes(let byteCount): result.store(UInt32(clamping: byteCount))
         case .notYet(let done, let turn):
             let wait = descriptor.wait(isReading: !call.isWriting, since: turn)
             throw waiting(wait) { [self] memory, caller in
@@ -199,11 +197,12 @@ extension WASIGuest {
     }
 
     private func move(
-        _ vectors: UnsafeBufferPointer<HostVector>, at offset: Int, _ call: PositionedCall
+        _ vectors: UnsafeBufferPointer<HostVector>, at offset: Int, _ call: PositionedCall,
+        _ stop: StopSignal?
     ) throws(Errno) -> Int {
-        guard call.isWriting else { return try call.descriptor.read(vectors, at: offset) }
+        guard call.isWriting else { return try call.descriptor.read(vectors, at: offset, stop) }
         return try writingWithinQuota(vectors) { (vectors) throws(Errno) in
-            try call.descriptor.write(vectors, at: offset)
+            try call.descriptor.write(vectors, at: offset, stop)
         }
     }
 
