@@ -285,6 +285,14 @@ def store_wess(port, module, function, returns=(), arguments=()):
     return answer.json["message"]["id"]
 
 
+def wait_for_runs(port, count, seconds=20):
+    """Waits until so many runs hold a place: to ask by a run would take one of the places."""
+    end = time.monotonic() + seconds
+    while (running := send(port, "GET", "/admin/status").json["runs"]["running"]) != count:
+        check(time.monotonic() < end, running, "runs after", seconds, "s, not", count)
+        time.sleep(0.02)
+
+
 def raise_descriptor_limit():
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
