@@ -77,6 +77,37 @@ private func writeLog(
         #expect(try buffer.withUnsafeMutableBytes { try Kernel.read(reader, $0) } > 0)
     }
 
+    /// Nobody reads the pipe for a while: the line that says how many lines were lost has the form of
+    /// the others.
+    @Test func lossesAsJSON() throws {
+        let (reader, writer) = try Kernel.makePipe()
+        defer { try? Kernel.close(reader) }
+        let output = LogOutput(writer, capacity: 100_000)
+        try Kernel.close(writer)
+        let log = Log(output, form: .json)
+        output.start()
+        for _ in 0..<1000 { log.write(.information, String(repeating: "x", count: 999)) }
+        var bytes: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 65_536)
+        var lost: Int64?
+        var written = 0
+        while lost == nil {
+            let count = try buffer.withUnsafeMutableBytes { try Kernel.read(reader, $0) }
+            bytes += buffer[..<count]
+            while let end = bytes.firstIndex(of: 0x0a) {
+                let document = try JSONReader.read(Array(bytes[..<end]))
+                bytes.removeSubrange(...end)
+                if document["message"]?.stringValue?.hasPrefix("x") == true { written += 1 }
+                if case .integer(let count)? = document["lost"] {
+                    #expect(document["level"] == "warn")
+                    lost = count
+                }
+            }
+        }
+        #expect(lost == Int64(1000 - written))
+        output.finish()
+    }
+
     @Test(
         arguments: [
             (0, "1970-01-01T00:00:00.000Z"),

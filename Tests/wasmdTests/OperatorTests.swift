@@ -101,6 +101,79 @@ import WasmdDocuments
         return result?.output.split(separator: " ").dropFirst().first.map(String.init) ?? "?"
     }
 
+    /// With `log.form = "json"` each line of standard error is an object, also those of the server
+    /// itself and of guests; a reload changes it.
+    @Test func messagesAsJSON() throws {
+        let folder = try TemporaryFolder()
+        let service = try folder.write(
+            "service.wat",
+            Array(
+                """
+                (module
+                  (import "wasi_snapshot_preview1" "fd_write"
+                    (func $write (param i32 i32 i32 i32) (result i32)))
+                  (memory (export "memory") 1)
+                  (data (i32.const 0) "\\10\\00\\00\\00\\06\\00\\00\\00")
+                  (data (i32.const 16) "\\"hi\\"\\07\\n")
+                  (func (export "_start")
+                    (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))
+                    unreachable))
+                """.utf8))
+        func write(_ form: String) throws -> String {
+            try folder.write(
+                "wasmd.toml",
+                Array(
+                    """
+                    data = "\(folder.path)/data"
+                    [executor]
+                    listen = ["127.0.0.1:0"]
+                    [log]
+                    form = "\(form)"
+                    requests = true
+                    [service.loud]
+                    module = "\(service)"
+                    restart = "never"
+
+                    """.utf8))
+        }
+        let file = try write("json")
+        let server = try ServerProcess(
+            ["--config", file], folder: folder, listen: nil, ready: "\"data in ")
+        let id = try put(folder)
+        #expect(try get(server, "/wasm/\(id)?function=warn", method: "POST").status == 200)
+        #expect(server.waits(for: "It is not started again by itself."))
+        #expect(server.waits(for: "odd"))
+        _ = try write("xml")
+        server.signal(SIGHUP)
+        #expect(server.waits(for: "not reloaded"))
+        _ = try write("text")
+        server.signal(SIGHUP)
+        #expect(server.waits(for: "wasmd: reloaded: log.form\n"))
+        server.signal(SIGTERM)
+        #expect(server.end() == 0)
+
+        let lines = server.messages.split(separator: "\n").map(String.init)
+        let events = try lines.prefix { $0 != "wasmd: reloaded: log.form" }.map {
+            try JSONReader.read(Array($0.utf8))
+        }
+        for event in events {
+            #expect(event["time"]?.stringValue != nil && event["level"]?.stringValue != nil)
+        }
+        func level(_ message: String, _ field: String? = nil, _ value: String = "") -> String? {
+            events.first {
+                $0["message"]?.stringValue?.hasPrefix(message) == true
+                    && (field.map { name in $0[name]?.stringValue == value } ?? true)
+            }?["level"]?.stringValue
+        }
+        #expect(level("executor at http://127.0.0.1:\(server.port)/") == "info")
+        #expect(level("data in \(folder.path)/data") == "info")
+        #expect(level("\"hi\"\\x07", "service", "loud") == "info")
+        #expect(level("trap: unreachable", "service", "loud") == "error")
+        #expect(level("not reloaded: \(file):5") == "error")
+        let run = events.first { $0["route"] == "/wasm/{id}" && $0["run"] != nil }?["run"]
+        #expect(level("odd\\x1b[31m", "run", run?.stringValue ?? "") == "info")
+    }
+
     @Test func runsAreSeenProfiledAndStopped() throws {
         let folder = try TemporaryFolder()
         let server = try server(folder, ["--timeout", "60s"])

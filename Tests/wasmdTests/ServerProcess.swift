@@ -81,7 +81,7 @@ final class ServerProcess {
         guard
             let line = text.split(separator: "\n").first(where: { $0.contains(" at http") })
         else { return nil }
-        return line.split(separator: ":").last.flatMap { UInt16($0.dropLast()) }
+        return line.split(separator: ":").last.flatMap { UInt16($0.prefix { $0.isNumber }) }
     }
 
     /// What it printed to standard error.

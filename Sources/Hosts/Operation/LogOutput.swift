@@ -18,6 +18,7 @@ public final class LogOutput: Sendable {
         /// Whether the thread takes what waits.
         var isStarted = false
         var isWriting = false
+        var lossLine: @Sendable (Int) -> [UInt8]? = { _ in nil }
     }
 
     /// Nanoseconds between a write and the next one.
@@ -44,6 +45,16 @@ public final class LogOutput: Sendable {
 
     // The thread holds this object while it runs.
     deinit { if isOwned { try? Kernel.close(descriptor) } }
+
+    /// Sets the line, with its end, that says how many lines were dropped; nil for that of people.
+    /// It is asked for on the output's thread, and must not write to the output.
+    public func describeLosses(_ line: @escaping @Sendable (Int) -> [UInt8]?) {
+        state.withLock { $0.lossLine = line }
+    }
+
+    private static func lossLine(_ count: Int) -> [UInt8] {
+        Array("wasmd: the log was read too slowly; lost lines: \(count)\n".utf8)
+    }
 
     /// Starts the thread. To be called after the process has restricted itself: Landlock binds only
     /// the threads that are made later.
@@ -102,8 +113,7 @@ public final class LogOutput: Sendable {
                 var lines = state.waiting
                 state.waiting = []
                 if state.dropped > 0 {
-                    let note = "wasmd: the log was read too slowly; lost lines: \(state.dropped)\n"
-                    lines += Array(note.utf8)
+                    lines += state.lossLine(state.dropped) ?? Self.lossLine(state.dropped)
                     state.dropped = 0
                 }
                 state.isWriting = !lines.isEmpty

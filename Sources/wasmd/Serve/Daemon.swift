@@ -222,7 +222,7 @@ struct Daemon {
             case .changed(let paths):
                 ServeMessages.write("reloaded: \(printable(paths.joined(separator: ", ")))")
             case .refused(let lines):
-                for line in lines { ServeMessages.write("not reloaded: \(line)") }
+                for line in lines { ServeMessages.write("not reloaded: \(line)", .error) }
             }
             manager.send("READY=1")
         }
@@ -248,17 +248,19 @@ struct Daemon {
                 damage.transactions > 0
                 ? "at least \(damage.transactions) writes are lost" : "what was there is lost"
             ServeMessages.write(
-                "\(damage.file): damaged: \(damage.byteCount) bytes at \(damage.offset); \(lost)")
+                "\(damage.file): damaged: \(damage.byteCount) bytes at \(damage.offset); \(lost)",
+                .error)
         }
         for numbers in store.report.missingSegments {
             ServeMessages.write(
                 "files \(numbers.lowerBound) to \(numbers.upperBound) of the log are missing; what "
-                    + "was there is lost")
+                    + "was there is lost", .error)
         }
         for file in store.report.setAside {
-            ServeMessages.write("\(file): a damaged file that was set aside; nothing reads it")
+            ServeMessages.write(
+                "\(file): a damaged file that was set aside; nothing reads it", .error)
         }
-        if let failure = store.writeFailure { ServeMessages.write("\(failure)") }
+        if let failure = store.writeFailure { ServeMessages.write("\(failure)", .error) }
     }
 
     private var serverOptions: HTTPServerOptions {

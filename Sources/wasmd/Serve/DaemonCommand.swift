@@ -23,7 +23,8 @@ struct DaemonCommand {
             let (read, warnings) = try file.read()
             settings = read
             guard file.options.checked == nil else { return report(nil, warnings, console) }
-            for warning in warnings { console.complain("warning: \(printable(warning))") }
+            ServeMessages.form = settings.common.log.form ?? .text
+            for warning in warnings { ServeMessages.write(printable(warning), .warning) }
         } catch {
             return report(error, [], console)
         }
@@ -32,11 +33,11 @@ struct DaemonCommand {
             try Daemon(settings, file).run()
             return ExitCode.success
         } catch let refusal as Refusal {
-            console.complain(refusal.singleLine)
+            ServeMessages.write(refusal.singleLine, .error)
         } catch let error as StorageError {
-            console.complain(Refusal(storage: error, folder: data.text).singleLine)
+            ServeMessages.write(Refusal(storage: error, folder: data.text).singleLine, .error)
         } catch {
-            console.complain("\(data.text): \(error)")
+            ServeMessages.write("\(data.text): \(error)", .error)
         }
         return ExitCode.refused
     }

@@ -97,6 +97,7 @@ final class DaemonOperations: Sendable {
         let log = settings.common.log
         self.log.level = log.level
         self.log.form = Self.form(log, hasFile: file != nil)
+        ServeMessages.form = log.form ?? .text
         access.isWriting = log.requests
         access.isAuditing = log.audit
     }

@@ -40,12 +40,12 @@ final class DiscoveryService: @unchecked Sendable {
             self.discovery = discovery
             if let failure = discovery.failure {
                 ServeMessages.write(
-                    "warning: \(failure); others do not find this server, which needs a "
-                        + "registration, and --no-mdns turns this off")
+                    "\(failure); others do not find this server, which needs a registration, and "
+                        + "--no-mdns turns this off", .warning)
             }
             for service in services { service.join(discovery) }
         } catch {
-            ServeMessages.write("warning: no multicast DNS: \(error)")
+            ServeMessages.write("no multicast DNS: \(error)", .warning)
             for service in services { service.didNotJoin() }
         }
     }
@@ -63,8 +63,8 @@ extension DiscoveryService {
         { name in
             let text = String(decoding: name, as: UTF8.self)
             ServeMessages.write(
-                "warning: another host of the network is named \(printable(wanted)): this one is "
-                    + "\(printable(text)) there")
+                "another host of the network is named \(printable(wanted)): this one is "
+                    + "\(printable(text)) there", .warning)
         }
     }
 }

@@ -24,7 +24,7 @@ final class GuestLogPrinter: Sendable {
         if batch.lost > 0 {
             ServeMessages.write("\(batch.lost) lines of programs were lost: they came too fast")
         }
-        for line in batch.elements { ServeMessages.write(ServeMessages.text(line)) }
+        for line in batch.elements { print(line) }
         position.withLock { $0 += batch.lost + UInt64(batch.elements.count) }
     }
 
@@ -32,8 +32,10 @@ final class GuestLogPrinter: Sendable {
     func finish() {
         task.withLock { $0 }?.cancel()
         let left = feed.count &- position.withLock { $0 }
-        for line in feed.last(Int(clamping: left)) {
-            ServeMessages.write(ServeMessages.text(line))
-        }
+        for line in feed.last(Int(clamping: left)) { print(line) }
+    }
+
+    private func print(_ line: LogLine) {
+        ServeMessages.write(line.text, about: .run(line.run))
     }
 }

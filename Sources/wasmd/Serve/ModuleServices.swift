@@ -54,7 +54,7 @@ struct ModuleServices: DaemonService {
         }
         let name = section.name
         let log = ServiceLog(secrets: secrets.map(\.value)) { line in
-            ServeMessages.write("[\(name)] \(HarmlessText.text(line))")
+            ServeMessages.write(HarmlessText.text(line), about: .output(service: name))
         }
         definition.log = log
         var world = WASI(
@@ -203,13 +203,15 @@ enum ServiceMessages {
     static func report(_ name: String, _ event: ServiceEvent) {
         switch event {
         case .started, .ready: break
-        case .requestFailed(let text): ServeMessages.write("\(name): \(printable(text))")
-        case .ended: ServeMessages.write("\(name): ended")
+        case .requestFailed(let text): write(printable(text))
+        case .ended: write("ended")
         case .failed(let reason, let pause?):
-            ServeMessages.write(
-                "\(name): \(lines(reason))\n  It is started again in \(text(pause)).")
+            write("\(lines(reason))\n  It is started again in \(text(pause)).", .error)
         case .failed(let reason, nil):
-            ServeMessages.write("\(name): \(lines(reason))\n  It is not started again by itself.")
+            write("\(lines(reason))\n  It is not started again by itself.", .error)
+        }
+        func write(_ message: String, _ level: Log.Level = .information) {
+            ServeMessages.write(message, level, about: .service(name))
         }
     }
 

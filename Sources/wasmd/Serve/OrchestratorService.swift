@@ -30,7 +30,7 @@ struct OrchestratorService: DaemonService {
         options.publicURL = section.publicURL.map { String(decoding: $0.bytes, as: UTF8.self) }
         options.healthInterval = section.healthInterval
         options.version = Version.number
-        options.report = { ServeMessages.write("warning: \(printable($0))") }
+        options.report = { ServeMessages.write(printable($0), .warning) }
         if let folder = section.webFolder {
             do throws(WebFolder.Fault) {
                 options.web = try WebFolder(folder.bytes)
@@ -80,9 +80,10 @@ private struct OpenOrchestrator: OpenService {
             let added = try await orchestrator.addInitFolder(initFolder.bytes, on: loop)
             ServeMessages.write("\(printable(initFolder.text)): added \(printable(added))")
         } catch let error as SystemError {
-            ServeMessages.write("warning: \(printable(initFolder.text)): \(error.text)")
+            ServeMessages.write("\(printable(initFolder.text)): \(error.text)", .warning)
         } catch {
-            ServeMessages.write("warning: \(printable(initFolder.text)): \(printable("\(error)"))")
+            ServeMessages.write(
+                "\(printable(initFolder.text)): \(printable("\(error)"))", .warning)
         }
     }
 

@@ -5,7 +5,7 @@ import WasmdHTTP
 import WasmdOperation
 import WasmdPrograms
 
-/// The lines that `wasmd serve` prints: the only place that makes them.
+/// The messages of servers, and how they are written (`ServeOutput.swift`).
 enum ServeMessages {
     /// How a run ended that did not end well.
     static func text(_ request: RequestHead, _ result: RunResult) -> String {
@@ -42,9 +42,6 @@ enum ServeMessages {
         default: return "\(result.outcome)"
         }
     }
-
-    /// A line that a program wrote to standard error.
-    static func text(_ line: LogLine) -> String { "[\(line.run)] \(line.text)" }
 
     /// What changed in a served folder, or cannot be served.
     static func text(_ notice: FolderNotice) -> String {
@@ -102,11 +99,4 @@ enum ServeMessages {
         let text = place(bound)
         return text.hasPrefix("http://") ? String(text.dropFirst(7).dropLast()) : text
     }
-
-    /// Standard error, which holds no loop up.
-    static let output = LogOutput(Kernel.standardError)
-
-    /// Writes a line to standard error: several threads may do so.
-    @Sendable
-    static func write(_ line: String) { output.write(Array("wasmd: \(line)\n".utf8)) }
 }

@@ -123,7 +123,7 @@ struct SupervisorService: DaemonService {
         options.sharedRuns = house.runs
         options.isStopping = { readiness.has(.stopping) }
         let supervisor = try Supervisor(store, options)
-        for damage in supervisor.damage { ServeMessages.write(printable(damage)) }
+        for damage in supervisor.damage { ServeMessages.write(printable(damage), .error) }
         return OpenSupervisor(
             supervisor: supervisor, orchestrator: orchestrator, renewal: renewal, address: address)
     }
@@ -176,11 +176,11 @@ private struct OpenSupervisor: OpenService {
                     renewal: renewal, on: loop
                 ) { fault in
                     guard let fault else { return }
-                    ServeMessages.write("warning: \(printable(fault))")
+                    ServeMessages.write(printable(fault), .warning)
                 }
             } catch LoopError.cancelled {
             } catch {
-                ServeMessages.write("warning: \(printable("\(error)"))")
+                ServeMessages.write(printable("\(error)"), .warning)
             }
         }
     }

@@ -45,9 +45,16 @@ public final class Log: Sendable {
     private let settings: Mutex<Settings>
     public let output: LogOutput
 
+    /// A log on an output of its own, or on one that several share: the last of them tells in its form
+    /// how many lines were lost.
     public init(_ output: LogOutput, level: Level = .information, form: Form = .text) {
         self.output = output
         settings = Mutex(Settings(level: level, form: form))
+        output.describeLosses { [weak self] count in
+            guard let self, self.form == .json else { return nil }
+            return Self.line(
+                .warning, "the log was read too slowly", ["lost": .count(of: count)], .json)
+        }
     }
 
     /// Events below this level are not written.
@@ -72,9 +79,15 @@ public final class Log: Sendable {
     ) {
         let settings = settings.withLock { $0 }
         guard level >= settings.level else { return }
+        output.write(Self.line(level, message, fields, settings.form))
+    }
+
+    private static func line(
+        _ level: Level, _ message: String, _ fields: KeyValuePairs<String, Document>, _ form: Form
+    ) -> [UInt8] {
         let time = Timestamp(nanoseconds: SystemClock.realtime.now)
         var line: [UInt8]
-        switch settings.form {
+        switch form {
         case .json:
             var members = [
                 Document.Member("time", .string(time.description)),
@@ -89,7 +102,7 @@ public final class Log: Sendable {
             line = Array(text.utf8)
         }
         line.append(0x0a)
-        output.write(line)
+        return line
     }
 }
 

@@ -66,12 +66,13 @@ final class ServedTransport: Sendable {
         options.remedy = "allow more with transports.\(section.name).connections"
         let name = name
         options.refused = { reason in
-            ServeMessages.write("transport \(name): a connection is refused: \(printable(reason))")
+            ServeMessages.write(
+                "a connection is refused: \(printable(reason))", about: .transport(name))
         }
         options.ended = { summary in
             guard let outcome = summary.outcome, !outcome.isClean else { return }
             ServeMessages.write(
-                "transport \(name): \(printable(summary.peer)): \(printable("\(outcome)"))")
+                "\(printable(summary.peer)): \(printable("\(outcome)"))", about: .transport(name))
         }
         service = TransportService(chain, section.role, to: section.remote, options)
     }
@@ -115,14 +116,18 @@ final class ServedTransport: Sendable {
         for place in places {
             let remote = service.remote.map { " to \($0)" } ?? ""
             ServeMessages.write(
-                "transport \(name): \(service.role.rawValue) at \(place)\(remote)")
+                "\(service.role.rawValue) at \(place)\(remote)", about: .transport(name))
         }
+    }
+
+    private func tell(_ error: any Error) {
+        ServeMessages.write(printable("\(error)"), .error, about: .transport(name))
     }
 
     private func serve(
         _ listeners: [Listener], _ datagramSockets: [DatagramSocket], on loop: EventLoop
     ) {
-        loop.spawn { [service, name] in
+        loop.spawn { [self, service] in
             do {
                 let guests = try GuestLoop(loop)
                 for socket in datagramSockets {
@@ -130,7 +135,7 @@ final class ServedTransport: Sendable {
                         do {
                             try await service.serve(socket, on: guests)
                         } catch {
-                            ServeMessages.write("transport \(name): \(printable("\(error)"))")
+                            tell(error)
                         }
                     }
                 }
@@ -139,12 +144,12 @@ final class ServedTransport: Sendable {
                         do {
                             try await service.serve(listener, on: guests)
                         } catch {
-                            ServeMessages.write("transport \(name): \(printable("\(error)"))")
+                            tell(error)
                         }
                     }
                 }
             } catch {
-                ServeMessages.write("transport \(name): \(printable("\(error)"))")
+                tell(error)
             }
         }
     }

@@ -170,13 +170,15 @@ struct TransportContent: Sendable {
             if let traceFile { options.trace = { line in traceFile.write(line) } }
         case .log?:
             options.trace = { line in
-                ServeMessages.write("transport \(name): \(HarmlessText.text(line, atMost: 1000))")
+                ServeMessages.write(
+                    HarmlessText.text(line, atMost: 1000), about: .transport(name))
             }
         }
         // The guests of all connections together write as much as a service may.
         let output = SharedOutput { bytes in
             for line in bytes.split(separator: UInt8(ascii: "\n")) {
-                ServeMessages.write("transport \(name): \(HarmlessText.text(line.prefix(1000)))")
+                ServeMessages.write(
+                    HarmlessText.text(line.prefix(1000)), about: .transport(name))
             }
         }
         options.world.standardError = .closure { output.write(unsafe [UInt8]($0)) }

@@ -57,7 +57,7 @@ struct TransportSurface: Sendable {
         }
         switch result {
         case .success(let isNew):
-            if isNew { ServeMessages.write("transport \(transport.name): reloaded") }
+            if isNew { ServeMessages.write("reloaded", about: .transport(transport.name)) }
             try await request.respond(.object([.init("changed", .boolean(isNew))]))
         case .failure(let refusal):
             throw APIFailure(.conflict, "nothing was changed: \(refusal.singleLine)")
