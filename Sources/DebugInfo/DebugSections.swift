@@ -15,6 +15,17 @@ struct DebugSections: Sendable {
     /// The content of the code section: addresses count from its start.
     let code: ByteRange
 
+    // What is read costs the host memory beside the module's own, up to a hundred bytes for one of the
+    // file. Compilers stay far below these limits; what is beyond them is left out.
+
+    /// Rows of line tables: one for every byte of code.
+    var rowLimit: Int { 1024 + code.count }
+    /// Files and folders of all line tables.
+    var fileLimit: Int { 65_536 + code.count / 16 }
+    var unitLimit: Int { 65_536 + code.count / 64 }
+    /// Functions, and bodies in others, of all units that were asked for.
+    var functionLimit: Int { 65_536 + code.count / 8 }
+
     /// Nil if the module has no line table or no code.
     init?(_ module: ParsedModule) {
         var found: [Name: ByteRange] = [:]

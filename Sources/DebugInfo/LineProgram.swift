@@ -13,6 +13,8 @@ struct LineProgram {
 
     private(set) var files: [LineTable.File] = []
     let firstFileNumber: UInt64
+    /// How many files and folders there may still be.
+    private(set) var entriesLeft: Int
 
     private var program: Cursor
     private let minimumLength: UInt64
@@ -27,8 +29,10 @@ struct LineProgram {
     // MARK: Header
 
     init(
-        _ unit: Cursor, _ offsetSize: Int, _ sections: DebugSections, _ directory: StringPlace?
+        _ unit: Cursor, _ offsetSize: Int, _ sections: DebugSections, _ directory: StringPlace?,
+        entryLimit: Int
     ) throws(Damaged) {
+        entriesLeft = entryLimit
         var cursor = unit
         let version = try cursor.unsigned(bytes: 2)
         guard 2...5 ~= version else { throw Damaged() }
@@ -48,10 +52,11 @@ struct LineProgram {
         for _ in 1..<opcodeBase { operandCounts.append(try header.byte()) }
         firstFileNumber = version >= 5 ? 0 : 1
         if version >= 5 {
-            let folders = try Self.entries(&header, offsetSize, sections)
+            let folders = try Self.entries(&header, offsetSize, sections, limit: entriesLeft)
+            entriesLeft -= folders.count
             directories = folders.map(\.name)
             compilationDirectory = directories.first.flatMap { $0 } ?? directory?.position
-            for file in try Self.entries(&header, offsetSize, sections) {
+            for file in try Self.entries(&header, offsetSize, sections, limit: entriesLeft) {
                 try add(file.name, directory: file.directory)
             }
         } else {
@@ -61,6 +66,8 @@ struct LineProgram {
                 let folder = header
                 guard try header.byte() != 0 else { break }
                 header = folder
+                guard entriesLeft > 0 else { throw Damaged() }
+                entriesLeft -= 1
                 directories.append(try header.string().position)
             }
             while header.remaining > 0 {
@@ -82,7 +89,8 @@ struct LineProgram {
     }
 
     private mutating func add(_ name: Int?, directory: UInt64) throws(Damaged) {
-        guard let name, files.count < Int(UInt32.max) else { throw Damaged() }
+        guard let name, entriesLeft > 0 else { throw Damaged() }
+        entriesLeft -= 1
         // Folder 0 is the one that the compiler ran in.
         let folder =
             directory > 0 && directory < UInt64(directories.count)
@@ -94,10 +102,13 @@ struct LineProgram {
 
     /// A table of folders or files of version 5, which says itself what its entries consist of.
     private static func entries(
-        _ cursor: inout Cursor, _ offsetSize: Int, _ sections: DebugSections
+        _ cursor: inout Cursor, _ offsetSize: Int, _ sections: DebugSections, limit: Int
     ) throws(Damaged) -> [(name: Int?, directory: UInt64)] {
         var formats: [(content: UInt64, form: UInt64)] = []
-        for _ in 0..<(try cursor.byte()) {
+        let formatCount = try cursor.byte()
+        // The standard has five. Hundreds of no bytes would take long for each entry.
+        guard formatCount <= 16 else { throw Damaged() }
+        for _ in 0..<formatCount {
             formats.append((try cursor.unsigned(), try cursor.unsigned()))
         }
         let count = try cursor.unsigned()
@@ -115,7 +126,7 @@ struct LineProgram {
                 }
             }
             // Entries of no bytes could be without number.
-            guard cursor.position > start else { throw Damaged() }
+            guard cursor.position > start, entries.count < limit else { throw Damaged() }
             entries.append(entry)
         }
         return entries

@@ -50,13 +50,16 @@ struct LineTable: Sendable {
     private(set) var files: [File] = []
     /// By their offset in the section.
     private(set) var units: [UInt64: Unit] = [:]
+    /// Files and folders that may still be read.
+    private var entriesLeft: Int
 
     /// Reads all line programs. What is damaged is left out, up to the end of its unit.
     ///
     /// - Parameter directories: where the compiler ran, by the offset of a unit's line program.
     init(_ sections: DebugSections, directories: [UInt64: StringPlace]) {
+        entriesLeft = sections.fileLimit
         var cursor = Cursor(sections.bytes, sections.lines)
-        while !cursor.isAtEnd {
+        while !cursor.isAtEnd, units.count < sections.unitLimit {
             let offset = UInt64(cursor.position - sections.lines.start)
             guard let (length, offsetSize) = try? cursor.unitLength(),
                 let content = try? cursor.part(length)
@@ -71,7 +74,8 @@ struct LineTable: Sendable {
         _ content: Cursor, _ offsetSize: Int, at offset: UInt64, _ directory: StringPlace?,
         _ sections: DebugSections
     ) throws(Damaged) {
-        var program = try LineProgram(content, offsetSize, sections, directory)
+        var program = try LineProgram(
+            content, offsetSize, sections, directory, entryLimit: entriesLeft)
         var unit = Unit(
             files: files.count..<files.count + program.files.count,
             firstNumber: program.firstFileNumber)
@@ -82,9 +86,9 @@ struct LineTable: Sendable {
             files += program.files.dropFirst(unit.files.count)
             unit.files = unit.files.lowerBound..<files.count
             units[offset] = unit
+            entriesLeft = program.entriesLeft
         }
-        // A table with several rows for every byte of code describes nothing.
-        let limit = 1024 + 4 * sections.code.count
+        let limit = sections.rowLimit
         while let sequence = try program.nextSequence(limit: limit - rows.count) {
             guard let first = sequence.rows.first, sections.isCode(UInt64(first.address)),
                 first.address < sequence.end

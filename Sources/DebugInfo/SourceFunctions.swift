@@ -21,18 +21,18 @@ struct SourceFunctions {
     /// The nodes of each function, by its address.
     private var functions: [(code: Range<UInt32>, nodes: Range<Int>)] = []
 
-    /// Reads all entries of a unit, up to where they are damaged.
+    /// Reads all entries of a unit, up to where they are damaged, or have too many functions.
     init(
         _ unit: DebugUnit, _ abbreviations: AbbreviationTable, _ sections: DebugSections,
-        _ budget: inout Int
+        _ budget: inout Int, limit: Int
     ) {
-        try? read(unit, abbreviations, sections, &budget)
+        try? read(unit, abbreviations, sections, &budget, limit)
         functions.sort { $0.code.lowerBound < $1.code.lowerBound }
     }
 
     private mutating func read(
         _ unit: DebugUnit, _ abbreviations: AbbreviationTable, _ sections: DebugSections,
-        _ budget: inout Int
+        _ budget: inout Int, _ limit: Int
     ) throws(Damaged) {
         var cursor = Cursor(sections.bytes, unit.entries)
         /// The innermost node around the entries of each level.
@@ -51,6 +51,7 @@ struct SourceFunctions {
             let isInlined = entry.tag == DebugEntry.Tag.inlinedSubroutine && node >= 0
             if entry.tag == DebugEntry.Tag.subprogram || isInlined {
                 let code = (try? unit.ranges(of: entry, sections, &budget)) ?? []
+                guard nodes.count < limit else { throw Damaged() }
                 if !code.isEmpty { node = add(entry, code, parent: node) }
             }
             if entry.hasChildren { levels.append(node) } else if levels.isEmpty { break }

@@ -14,15 +14,18 @@ struct UnitTable {
     // take as long as its square: these are bytes that may still be read.
     private var abbreviationBudget: Int
     private var rangeBudget: Int
+    /// Functions that may still be read.
+    private var functionsLeft: Int
 
     /// Reads the first entry of every unit.
     init(_ sections: DebugSections) {
         self.sections = sections
         let allowance = 1 << 20
-        abbreviationBudget = allowance + 4 * sections.abbreviations.count
-        rangeBudget = allowance + 4 * (sections.ranges.count + sections.rangeLists.count)
+        abbreviationBudget = allowance + sections.abbreviations.count
+        rangeBudget = allowance + 2 * (sections.ranges.count + sections.rangeLists.count)
+        functionsLeft = sections.functionLimit
         var cursor = Cursor(sections.bytes, sections.information)
-        while !cursor.isAtEnd {
+        while !cursor.isAtEnd, units.count < sections.unitLimit {
             do throws(Damaged) {
                 guard let unit = try DebugUnit(&cursor, sections) else { continue }
                 add(unit)
@@ -62,7 +65,8 @@ struct UnitTable {
         let unit = units[found.unit]
         if let known = functions[found.unit] { return (unit, known) }
         guard let table = abbreviationTable(at: unit.abbreviations) else { return nil }
-        let made = SourceFunctions(unit, table, sections, &rangeBudget)
+        let made = SourceFunctions(unit, table, sections, &rangeBudget, limit: functionsLeft)
+        functionsLeft -= made.nodes.count
         functions[found.unit] = made
         return (unit, made)
     }

@@ -390,4 +390,24 @@ final class TestFolder: Sendable {
         #expect(broker.topic(.alert) == nil)
         store.close()
     }
+
+    /// After the largest number there is no next one: records that have it are left out.
+    @Test func sequencesThatCannotBeCountedOn() throws {
+        let folder = try TestFolder()
+        let store = try folder.store()
+        var transaction = Transaction()
+        let last = [UInt8](repeating: 255, count: 8)
+        for (key, value) in [
+            ("broker/m/alert\u{0}12345678", last + last + [0, 0] + Array("no".utf8)),
+            ("broker/r/alert", last + last + [0, 0] + Array("no".utf8)), ("broker/q/alert", last),
+            ("broker/s/x", last + last + last + [0] + Array("#\n".utf8)),
+        ] { transaction.put(Array(key.utf8), value) }
+        try store.commitBlocking(transaction)
+        store.close()
+        try run(folder) { broker, _ in
+            try await broker.publish(Array("yes".utf8), to: .alert)
+            let text = try broker.readText(.alert)
+            #expect(text == "yes")
+        }
+    }
 }

@@ -69,6 +69,19 @@ func lineUnit(_ program: [UInt8], is64Bit: Bool = false, lineRange: UInt8 = 14) 
     return (is64Bit ? little(0xffff_ffff, 4) : []) + length + content
 }
 
+/// A line program of version 5 whose first file is `a.c`, and the others have empty names.
+///
+/// - Parameter formats: further pairs of content and form, of no bytes.
+func lineUnit5(_ program: [UInt8], fileCount: Int, formats: [UInt8] = []) -> [UInt8] {
+    var header: [UInt8] = [1, 1, 1, 0xfb, 14, 13, 0, 1, 1, 1, 1, 0, 0, 0, 1, 0, 0, 1]
+    // A folder without a name.
+    header += [1, 1, 8, 1, 0]
+    header += [UInt8(1 + formats.count / 2), 1, 8] + formats + SmallModule.fixedLEB(fileCount, 4)
+    header += Array("a.c".utf8) + Array(repeating: 0, count: fileCount)
+    let content = little(5, 2) + [4, 0] + little(UInt64(header.count), 4) + header + program
+    return little(UInt64(content.count), 4) + content
+}
+
 /// Opcodes of line programs.
 enum Line {
     static func address(_ value: UInt64) -> [UInt8] { [0, 5, 2] + little(value, 4) }

@@ -99,6 +99,23 @@ import WasmDecoder
         #expect(info.frames(at: SmallModule.codeStart + 3).isEmpty)
     }
 
+    /// A file of a byte would cost the host a hundred: those of a table that is far too large for the
+    /// code are left out.
+    @Test(
+        .timeLimit(.minutes(1)),
+        arguments: [(1, [], true), (60_000, [], true), (4_000_000, [], false)]
+            + [(1, [UInt8](repeating: 0x19, count: 40), false)] as [(Int, [UInt8], Bool)])
+    func filesWithoutNumber(count: Int, formats: [UInt8], isRead: Bool) throws {
+        let program = Line.address(3) + [4, 0] + Line.copy + Line.advance(5) + Line.end
+        let unit = lineUnit5(program, fileCount: count, formats: formats)
+        // What follows is read all the same.
+        let next = Line.address(20) + Line.copy + Line.advance(5) + Line.end
+        let module = SmallModule(sections: [(".debug_line", unit + lineUnit(next))])
+        let info = try #require(try module.debugInfo())
+        #expect((info.location(at: SmallModule.codeStart + 3)?.description == "a.c:1") == isRead)
+        #expect(info.location(at: SmallModule.codeStart + 20)?.description == "a.c:1")
+    }
+
     @Test func functionsThatReferToThemselves() throws {
         // A unit and a function, both for all the code; the function's origin is itself.
         let abbreviations: [UInt8] =

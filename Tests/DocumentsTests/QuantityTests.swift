@@ -6,7 +6,7 @@ import WasmdDocuments
         arguments: [
             ("0", 0), ("4096", 4096), ("17B", 17), ("64KiB", 65_536), ("64K", 65_536),
             ("64kb", 64_000), ("1.5MiB", 1_572_864), ("0.125k", 128), ("2G", 2_147_483_648),
-            ("18446744073709551615", UInt64.max),
+            ("18446744073709551615", 1 << 56), ("8388608T", 1 << 56), ("65535T", 65_535 << 40),
         ] as [(String, UInt64)])
     func sizes(text: String, bytes: UInt64) {
         #expect(Quantity.bytes(text) == bytes)

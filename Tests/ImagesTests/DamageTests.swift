@@ -97,6 +97,50 @@ struct DamageTests {
         #expect(try damaged.check().contains(.init(page: root, .reused)))
     }
 
+    /// Rows may share the pages of a long text, but not so that they have more than the file.
+    @Test func rowsOfMoreThanTheFile() throws {
+        let image = try Fixture.open(MemoryDisk(try whole()))
+        try image.read { (view) throws(ImageError) in
+            let size = Int(view.pager.pageCount) * 512
+            var total = RowTotal(view.pager)
+            try total.add(size - 1, 3)
+            try total.add(1, 4)
+            #expect(throws: ImageError.damaged(.init(page: 5, .overflow))) { try total.add(1, 5) }
+        }
+    }
+
+    /// The last frame of a log says how many pages there are: tables of all of them are made.
+    @Test func aLogOfBillionsOfPages() throws {
+        let disk = MemoryDisk()
+        let image = try Fixture.create(disk, gathers: true)
+        try image.write { (transaction) throws(ImageError) in
+            try transaction.addObject(bytes("a"), .module, content(5000, 1))
+        }
+        var state = disk.disk
+        let log = try #require(state.names[Fixture.name + bytes("-wal")])
+        var content = try #require(state.files[log])
+        var sum = LogChecksum(isBigEndian: content[3] & 1 == 1)
+        sum.add(content, 0..<24)
+        for frame in stride(from: 32, through: content.count - 536, by: 536) {
+            if content[(frame + 4)..<(frame + 8)].contains(where: { $0 != 0 }) {
+                content.set32(frame + 4, 4_000_000_000)
+            }
+            sum.add(content, frame..<(frame + 8))
+            sum.add(content, (frame + 24)..<(frame + 536))
+            content.set32(frame + 16, sum.first)
+            content.set32(frame + 20, sum.second)
+        }
+        state.files[log] = content
+        for isReadOnly in [false, true] {
+            var options = Fixture.options()
+            options.isReadOnly = isReadOnly
+            #expect(throws: ImageError.damaged(.init(page: 1, .shortFile))) {
+                try Image(path: Fixture.name, options, MemoryDisk(state))
+            }
+        }
+        image.close()
+    }
+
     @Test func noImages() throws {
         let state = try whole()
         let number = try file(state)

@@ -119,6 +119,24 @@ struct FormatTests {
         }
     }
 
+    /// Definitions that lie in wait for recursion, or for comparing everything with everything.
+    @Test func definitionsWithoutEnd() {
+        func standard(_ value: String) -> Value? {
+            TableDefinition(bytes("CREATE TABLE t (a DEFAULT \(value))"))?.columns[0].standard
+        }
+        #expect(standard("+7") == .integer(7))
+        #expect(standard(String(repeating: "+", count: 200_000) + "1") == .null)
+        func columns(_ count: Int, _ constraint: String) -> String {
+            "CREATE TABLE t ("
+                + (0..<count).map { "c\($0) \(constraint)" }.joined(separator: ",") + ")"
+        }
+        #expect(TableDefinition(bytes(columns(2000, "UNIQUE")))?.columns.count == 2000)
+        #expect(TableDefinition(bytes(columns(20_000, "UNIQUE"))) == nil)
+        let group =
+            "CREATE TABLE t (a, b" + String(repeating: ", UNIQUE (b, a)", count: 10_000) + ")"
+        #expect(TableDefinition(bytes(group))?.uniqueGroups.count == 1)
+    }
+
     @Test func journalChecksum() {
         var page = [UInt8](repeating: 0, count: 1024)
         for place in [1024 - 200, 1024 - 400, 1024 - 600, 1024 - 800, 1024 - 1000] {

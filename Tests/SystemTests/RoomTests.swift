@@ -20,6 +20,15 @@ import Testing
     }
 }
 
+@Suite struct WordCellTests {
+    /// A server wakes threads more often than a word counts.
+    @Test func theNumberWraps() {
+        let cell = WordCell(.max)
+        cell.advance()
+        #expect(cell.value == 0)
+    }
+}
+
 @Suite struct DescriptorTests {
     /// The end of a pipe comes when nobody can write to it any more.
     @Test func anOwnerClosesItsDescriptor() throws {

@@ -164,6 +164,43 @@ import WasmdGuests
         }
     }
 
+    /// Whatever the host waits for, cancelling ends the connection, and so does its limit of time: a
+    /// guest that is idle, one that does not read what it is given, and one that gives less than it
+    /// says.
+    @Test(
+        arguments: [
+            ("(func (export \"unused\"))", ""),
+            (
+                "(func (export \"_water_write\") (param i64) (result i64) (local.get 0))",
+                "_water_write"
+            ),
+            ("(func (export \"_water_read\") (result i64) (i64.const 1))", "_water_read"),
+        ], [false, true])
+    func aPreviewThatWaitsCanBeEnded(function: (text: String, name: String), isLate: Bool) throws {
+        let text = preview(1)
+            .replacing("(export \"\(function.name)\")", with: "")
+            .replacing("(func $copy", with: "\(function.text) (func $copy")
+        var options = quiet()
+        if isLate { options.limits.time = .milliseconds(50) }
+        let transport = try Transport(module(text), options)
+        try onLoop { guests in
+            let server = try TestServer.echo(on: guests.loop)
+            let connection = try await transport.dial(server.address, on: guests)
+            // More than the queue to the guest holds.
+            let writing = guests.loop.spawn {
+                guard !function.name.isEmpty else { return }
+                try? await connection.write(noise(1_000_000))
+            }
+            if !isLate {
+                try await guests.loop.sleep(for: .milliseconds(20))
+                connection.close()
+            }
+            let outcome = try await connection.outcome()
+            #expect("\(outcome)" == "\(isLate ? TransportOutcome.limit("time") : .cancelled)")
+            await writing.value
+        }
+    }
+
     /// The variant with a descriptor to read from and one to write to.
     @Test func twoDescriptorsInbound() throws {
         let text = preview(1)

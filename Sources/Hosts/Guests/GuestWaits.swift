@@ -91,7 +91,10 @@ import WasmdEventLoop
         unsafe waiter.continuation = continuation
         waiter.interests = wait.interests
         for interest in wait.interests { add(waiter, interest) }
-        if let end = wait.end { setTimer(waiter, ContinuousClock.now.duration(to: end)) }
+        guard let end = wait.end else { return }
+        let left = ContinuousClock.now.duration(to: end)
+        // A descriptor that cannot be watched is looked at before the end.
+        if waiter.timer == nil || left < Self.blindTime { setTimer(waiter, left) }
     }
 
     /// The waiter does not wait again.

@@ -6,9 +6,10 @@ import Synchronization
 @safe public final class WordCell: @unchecked Sendable {
     private let word: Futex.Word
 
-    public init() {
+    /// - Parameter number: the number at the start; it wraps after `UInt32.max`.
+    public init(_ number: UInt32 = 0) {
         unsafe word = .allocate(capacity: 1)
-        unsafe word.initialize(to: Atomic(0))
+        unsafe word.initialize(to: Atomic(number))
     }
 
     deinit {
@@ -20,7 +21,7 @@ import Synchronization
 
     /// Adds 1, and wakes all threads that wait.
     public func advance() {
-        unsafe word.pointee.add(1, ordering: .acquiringAndReleasing)
+        unsafe word.pointee.wrappingAdd(1, ordering: .acquiringAndReleasing)
         unsafe Futex.wake(word)
     }
 

@@ -9,7 +9,7 @@ extension BrokerState {
         try recoverSubscriptions(snapshot)
         let places = try Self.values(snapshot, StoredKeys.queues).compactMap {
             key, value -> (TopicName, UInt64)? in
-            guard let topic = TopicName(key), let number = StoredKeys.number(value) else {
+            guard let topic = TopicName(key), let number = StoredKeys.sequence(value) else {
                 return nil
             }
             return (topic, number)

@@ -34,6 +34,13 @@ enum StoredKeys {
         return bytes.reduce(0) { $0 << 8 | UInt64($1) }
     }
 
+    /// The largest sequence that is read: what follows it can be counted for ever.
+    static let largestSequence = UInt64.max >> 2
+
+    static func sequence(_ bytes: some Collection<UInt8>) -> UInt64? {
+        number(bytes).flatMap { $0 <= largestSequence ? $0 : nil }
+    }
+
     /// A message as a value. The flag 1: its publisher wanted it to be the last value.
     static func value(_ message: BrokerMessage) -> [UInt8] {
         let origin = Array((message.origin ?? "").utf8.prefix(255))
@@ -43,7 +50,7 @@ enum StoredKeys {
     }
 
     static func message(_ topic: TopicName, _ value: [UInt8]) -> BrokerMessage? {
-        guard value.count >= 18, let sequence = number(value[..<8]),
+        guard value.count >= 18, let sequence = Self.sequence(value[..<8]),
             let time = number(value[8..<16])
         else { return nil }
         let end = 18 + Int(value[17])
@@ -72,7 +79,8 @@ enum StoredKeys {
     static func subscriber(
         _ name: String, _ value: [UInt8], _ newNumber: UInt64
     ) -> Subscriber? {
-        guard value.count >= 25, let floor = number(value[..<8]), let queue = number(value[8..<16]),
+        guard value.count >= 25, let floor = sequence(value[..<8]),
+            let queue = number(value[8..<16]),
             let bytes = number(value[16..<24]), policies.indices.contains(Int(value[24]))
         else { return nil }
         var options = SubscriptionOptions()

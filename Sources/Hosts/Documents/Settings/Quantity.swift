@@ -1,7 +1,14 @@
 /// Sizes and durations as people write them: a number and a unit.
 public enum Quantity {
-    /// Bytes: `4096`, `64KiB`, `1.5G`. Nil if it is not a size or above 2^64 - 1.
-    public static func bytes(_ text: String) -> UInt64? { value(text, units: byteUnits) }
+    /// The largest size, 64 PiB: no machine has so much, and sums and products of limits fit into an
+    /// `Int`.
+    public static let largestSize: UInt64 = 1 << 56
+
+    /// Bytes: `4096`, `64KiB`, `1.5G`; what is above the largest size counts as that. Nil if it is not
+    /// a size or above 2^64 - 1.
+    public static func bytes(_ text: String) -> UInt64? {
+        value(text, units: byteUnits).map { min($0, largestSize) }
+    }
 
     /// Nanoseconds: `500ms`, `2s`, `1.5m`, `3` (seconds). Nil if it is not a duration, is zero or
     /// above 2^63 - 1, which is 292 years.

@@ -232,10 +232,11 @@ public struct SettingsTable {
         }
     }
 
-    /// A size: a number of bytes, or a text as `"64MiB"`.
+    /// A size: a number of bytes, or a text as `"64MiB"`; at most `Quantity.largestSize`.
     public func bytes(_ key: String) -> UInt64? {
         read(key, expected: "a size, for example \"64MiB\"") { document in
             document.integerValue.flatMap { UInt64(exactly: $0) }
+                .map { min($0, Quantity.largestSize) }
                 ?? document.stringValue.flatMap(Quantity.bytes)
         }
     }

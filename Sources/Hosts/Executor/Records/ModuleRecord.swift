@@ -58,7 +58,7 @@ public struct ModuleRecord: Sendable, Equatable {
 
     /// Reads what `document` is; nil if something is missing.
     init?(_ id: ModuleID, _ document: Document) {
-        guard let size = document["size"]?.integerValue, let size = Int(exactly: size),
+        guard let size = document["size"]?.integerValue, let size = Int(exactly: size), size >= 0,
             case .bytes(let bytes)? = document["sha256"],
             let digest = SHA256.Digest(bytes: bytes.span),
             case .boolean(let isBlob)? = document["blob"],

@@ -102,6 +102,7 @@ public class ImageView {
         _ body: ([UInt8], Table.Row) throws(ImageError) -> Bool
     ) throws(ImageError) {
         var isIndexed = pager.header.encoding < 2
+        var total = RowTotal(pager)
         if isIndexed, let index = table.index(column) {
             let start = last.map { Value.compare($0[...], prefix[...]) > 0 ? $0 : prefix } ?? prefix
             try index.tree.forEachEntry(from: [.text(start)]) { (entry) throws(ImageError) in
@@ -109,7 +110,9 @@ public class ImageView {
                     return false
                 }
                 if text == last { return true }
-                return try body(text, try table.row(of: entry, index))
+                let row = try table.row(of: entry, index)
+                try total.add(text.count, row.payload.page)
+                return try body(text, row)
             }
         } else {
             isIndexed = false
@@ -119,7 +122,9 @@ public class ImageView {
         try table.forEachRow { (row) throws(ImageError) in
             let text = try table.bytes(row, column) ?? []
             let isAfter = last.map { Value.compare(text[...], $0[...]) > 0 } ?? true
-            if isAfter, text.starts(with: prefix) { rows.append((text, row)) }
+            guard isAfter, text.starts(with: prefix) else { return true }
+            try total.add(text.count, row.payload.page)
+            rows.append((text, row))
             return true
         }
         rows.sort { Value.compare($0.0[...], $1.0[...]) < 0 }
@@ -201,7 +206,9 @@ public class ImageView {
         let sender = try ImageTables.column(table, "sender")
         let bytes = try ImageTables.column(table, "bytes")
         var messages: [QueuedMessage] = []
+        var total = RowTotal(pager)
         try table.forEachRow(from: key + 1) { (row) throws(ImageError) in
+            try total.add(row.payload.count, row.payload.page)
             messages.append(
                 QueuedMessage(
                     key: row.rowid, target: try table.requiredBytes(row, target),
@@ -225,8 +232,10 @@ public class ImageView {
         guard let table = try own(.binding) else { return [] }
         let column = try ImageTables.column(table, "path")
         var found: [ImageBinding] = []
+        var total = RowTotal(pager)
         try forEachText(table, column, prefix: prefix, after: nil) {
             (path, row) throws(ImageError) in
+            try total.add(row.payload.count, row.payload.page)
             found.append(try binding(table, row, path))
             return true
         }

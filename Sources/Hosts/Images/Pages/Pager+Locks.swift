@@ -226,17 +226,28 @@ extension Pager {
         guard let file else { return true }
         let found = try system(.read) { () throws(SystemError) in try WriteAheadLog(files, file) }
         if let found, found.pageCount > 0 {
+            try check(found, database)
             log = found
             keeps = true
         }
         return true
     }
 
+    /// Refuses a log whose database would have far more pages than are anywhere: tables of all pages
+    /// are made, and the file gets that size. Pages that were freed again may be in neither.
+    private func check(_ log: WriteAheadLog, _ database: Int32) throws(ImageError) {
+        let size = try system(.size) { () throws(SystemError) in try files.size(database) }
+        let last = max(size / log.pageSize, Int(log.places.keys.max() ?? 0))
+        guard Int(log.pageCount) <= 2 * last + 1024 else {
+            throw .damaged(.init(page: 1, .shortFile))
+        }
+    }
+
     private func moveLog(_ file: Int32, _ database: Int32) throws(ImageError) {
+        let found = try system(.read) { () throws(SystemError) in try WriteAheadLog(files, file) }
+        if let found, found.pageCount > 0 { try check(found, database) }
         try system(.journal) { () throws(SystemError) in
-            if let found = try WriteAheadLog(files, file), found.pageCount > 0 {
-                try move(found, database)
-            }
+            if let found, found.pageCount > 0 { try move(found, database) }
             try files.setSize(file, 0)
             try files.datasync(file)
             try files.unlink(logPath)

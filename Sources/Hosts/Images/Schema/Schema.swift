@@ -22,6 +22,7 @@ final class Schema {
         let encoding = pager.header.encoding
         var entries: [Entry] = []
         let tree = Tree(pager: pager, root: 1, isTable: true)
+        var total = RowTotal(pager)
         try tree.forEachRow { (_, payload) throws(ImageError) in
             let values = try Record(payload, pager).values(payload, pager)
             let damage = ImageError.Damage(page: payload.page, .schema)
@@ -36,6 +37,7 @@ final class Schema {
             }
             var text: [UInt8] = []
             if case .text(let bytes) = values[4] { text = bytes }
+            try total.add(type.count + name.count + table.count + text.count, payload.page)
             entries.append(
                 Entry(
                     type: Self.utf8(type, encoding), name: Self.utf8(name, encoding),

@@ -29,7 +29,10 @@ struct TableDefinition: Hashable, Sendable {
             "references", "generated", "as",
         ].map { Array($0.utf8) })
 
-    /// Nil for a text that is no `CREATE TABLE`.
+    /// The most columns and automatic indexes of a table, as SQLite has it for columns by default.
+    private static let limit = 2000
+
+    /// Nil for a text that is no `CREATE TABLE`, or one of too many columns.
     init?(_ text: [UInt8]) {
         guard let tokens = Token.all(text), let open = tokens.firstIndex(where: { $0.isSign("(") }),
             tokens.count >= 4, tokens[0].isWord("create"),
@@ -42,6 +45,10 @@ struct TableDefinition: Hashable, Sendable {
             if token.isSign("(") { depth += 1 }
             if token.isSign(")") { depth -= 1 }
             if depth == 0 || depth == 1 && token.isSign(",") {
+                // Each column and each index is compared with those before it.
+                guard columns.count <= Self.limit, uniqueGroups.count <= Self.limit else {
+                    return nil
+                }
                 add(part)
                 part = []
                 if depth == 0 {
@@ -52,7 +59,9 @@ struct TableDefinition: Hashable, Sendable {
                 part.append(token)
             }
         }
-        guard let end, !columns.isEmpty else { return nil }
+        guard let end, !columns.isEmpty, columns.count <= Self.limit,
+            uniqueGroups.count <= Self.limit
+        else { return nil }
         let options = tokens[(end + 1)...]
         isWithoutRowid = options.contains { $0.isWord("without") }
     }
@@ -157,13 +166,17 @@ struct TableDefinition: Hashable, Sendable {
         guard let first = tokens.first else { return .null }
         switch first {
         case .text(let bytes): return .text(bytes)
-        case .number(let digits):
-            return Int64(String(decoding: digits, as: UTF8.self)).map { .integer($0) } ?? .null
+        case .number: return integer(first).map { .integer($0) } ?? .null
         case .sign(let sign) where sign == UInt8(ascii: "-") || sign == UInt8(ascii: "+"):
-            guard case .integer(let number) = standard(tokens.dropFirst()) else { return .null }
+            guard let number = tokens.dropFirst().first.flatMap(integer) else { return .null }
             return .integer(sign == UInt8(ascii: "-") ? 0 &- number : number)
         default: return .null
         }
+    }
+
+    private static func integer(_ token: Token) -> Int64? {
+        guard case .number(let digits) = token else { return nil }
+        return Int64(String(decoding: digits, as: UTF8.self))
     }
 
     // MARK: Indexes

@@ -69,6 +69,20 @@ struct Payload {
     }
 }
 
+/// Counts the bytes of rows that are read to be kept: no more than the file has, unless rows share
+/// overflow pages, as they do in no sound file.
+struct RowTotal {
+    private var left: Int
+
+    init(_ pager: Pager) { left = Int(pager.pageCount) * pager.pageSize }
+
+    /// Throws if there cannot be so many.
+    mutating func add(_ count: Int, _ page: UInt32) throws(ImageError) {
+        guard count <= left else { throw .damaged(.init(page: page, .overflow)) }
+        left -= count
+    }
+}
+
 extension Pager {
     func overflowPage(_ number: UInt32) throws(ImageError) -> [UInt8] {
         guard number > 1 else { throw .damaged(.init(page: number, .overflow)) }

@@ -86,7 +86,7 @@ public final class SurfaceListener: Sendable {
     ) async throws -> Requester {
         let rules = rules
         var forwarding: Forwarding?
-        let id = RequestID(requests.add(1, ordering: .relaxed).newValue)
+        let id = RequestID(requests.wrappingAdd(1, ordering: .relaxed).newValue)
         let trace = request.fields.first("traceparent").flatMap(TraceParent.init)
         let account: Account
         do throws(AccessRefusal) {

@@ -106,7 +106,10 @@ public final class Service: Sendable {
                 host.report(definition.name, .ended)
             }
             settle()
-            guard let pause else { return await waitForRestart() }
+            guard let pause else {
+                guard await waitForRestart() else { return }
+                continue
+            }
             await sleep(pause)
         }
     }
@@ -118,7 +121,8 @@ public final class Service: Sendable {
         while !Task.isCancelled {
             let now = SystemClock.realtime.now
             guard let next = schedule.next(after: now / 1_000_000_000) else {
-                return await waitForRestart()
+                guard await waitForRestart() else { return }
+                continue
             }
             state.withLock { state in
                 state.status.nextStart = next
@@ -143,13 +147,14 @@ public final class Service: Sendable {
         }
     }
 
-    /// A service that has ended is started again when somebody asks for it.
-    private func waitForRestart() async {
+    /// A service that has ended is started again when somebody asks for it: false if the task is
+    /// cancelled before.
+    private func waitForRestart() async -> Bool {
         host.noteEnd()
         await sleep(nil)
-        guard !Task.isCancelled else { return }
+        guard !Task.isCancelled else { return false }
         host.noteStart()
-        await live()
+        return true
     }
 
     /// Sleeps for a time, or until `restart`: then true.

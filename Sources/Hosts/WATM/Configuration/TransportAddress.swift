@@ -21,13 +21,11 @@ public enum TransportAddress: Hashable, Sendable {
         }
         let datagrams = Array("udp:".utf8)
         if text.starts(with: datagrams) {
-            guard let inner = TransportAddress(Array(text.dropFirst(datagrams.count))) else {
-                return nil
-            }
-            switch inner {
-            case .datagrams, .address(.unix): return nil
-            case .address, .host: self = .datagrams(inner)
-            }
+            let rest = Array(text.dropFirst(datagrams.count))
+            guard !rest.starts(with: datagrams), !rest.starts(with: prefix),
+                let inner = TransportAddress(rest)
+            else { return nil }
+            self = .datagrams(inner)
             return
         }
         guard let colon = text.lastIndex(of: UInt8(ascii: ":")) else { return nil }

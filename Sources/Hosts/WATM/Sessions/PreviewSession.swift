@@ -54,7 +54,7 @@ extension TransportSession {
         _ instance: Instance, _ guest: TransportGuest, _ clear: GuestSocket
     ) async throws -> TransportOutcome {
         let (own, guestsEnd) = MemorySocket.makePair(on: guests)
-        defer { own.close() }
+        bytesEnd = own
         guard let number = guest.push(guestsEnd) else { return .limit("descriptors") }
         try await setInbound(instance, guest, number, guestsEnd)
         do {
@@ -73,8 +73,8 @@ extension TransportSession {
         setSides(near: clear, far: remote)
         setDeadline(transport.options.limits.time)
         becameReady()
-        while true {
-            let turns = (clear.changes.turn, remote.changes.turn)
+        while !isInterrupted {
+            let turns = (clear.changes.turn, remote.changes.turn, own.changes.turn)
             if clear.readableByteCount != nil {
                 let bytes = try clear.readNow(upTo: Self.pieceLimit)
                 if bytes.isEmpty { return .ended }
@@ -87,12 +87,15 @@ extension TransportSession {
                 let count = try await count(read.start())
                 guard count > 0 else { return .ended }
                 let bytes = try await own.read(upTo: Int(clamping: count))
-                try await send(bytes, to: clear)
+                try await send(bytes, to: clear, unlessClosed: own)
             } else {
                 try await guests.wait(
-                    forAnyOf: [(clear.changes, turns.0), (remote.changes, turns.1)])
+                    forAnyOf: [
+                        (clear.changes, turns.0), (remote.changes, turns.1), (own.changes, turns.2),
+                    ])
             }
         }
+        return .cancelled
     }
 
     /// Gives the guest the side in clear: one descriptor, or one to read from and one to write to.
@@ -115,17 +118,21 @@ extension TransportSession {
         if case .i64(let number)? = try await guests.finish(execution).first { number } else { 0 }
     }
 
-    private func send(_ bytes: [UInt8], to socket: GuestSocket) async throws {
+    /// - Parameter own: is closed when nothing is waited for any more.
+    private func send(
+        _ bytes: [UInt8], to socket: GuestSocket, unlessClosed own: MemorySocket
+    ) async throws {
         var position = 0
-        while position < bytes.count {
-            let turn = socket.changes.turn
+        while position < bytes.count, !isInterrupted {
+            let turns = (socket.changes.turn, own.changes.turn)
             do throws(Errno) {
                 position += try socket.writeNow(bytes, from: position)
                 continue
             } catch {
                 guard error == .again else { throw error }
             }
-            try await guests.wait(for: socket.changes, since: turn)
+            try await guests.wait(
+                forAnyOf: [(socket.changes, turns.0), (own.changes, turns.1)])
         }
     }
 }

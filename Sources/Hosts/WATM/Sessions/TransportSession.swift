@@ -37,7 +37,11 @@ import WasmdGuests
 
     private var guest: TransportGuest?
     private var cancelEnd: MemorySocket?
+    /// The end of the host's bytes of a preview: closing it wakes whoever waits for the guest there.
+    var bytesEnd: MemorySocket?
     private var handle: InterruptHandle?
+    /// Whether the guest was interrupted: nothing is waited for any more.
+    private(set) var isInterrupted = false
     private var isCancelled = false
     private var isStopped = false
     /// Whether the guest took longer than it may.
@@ -118,7 +122,7 @@ import WasmdGuests
             LoopTimer(at: .after(time), on: guests.loop) { [weak self] in
                 guard let self, outcome == nil else { return }
                 isLate = true
-                handle?.interrupt()
+                interrupt()
             }
         }
     }
@@ -137,6 +141,8 @@ import WasmdGuests
         peer?.guestDidClose([.reading, .writing])
         cancelEnd?.close()
         cancelEnd = nil
+        bytesEnd?.close()
+        bytesEnd = nil
         handle = nil
     }
 
@@ -320,7 +326,13 @@ import WasmdGuests
     private func stop() {
         stopTimer?.cancel()
         stopTimer = nil
+        interrupt()
+    }
+
+    private func interrupt() {
+        isInterrupted = true
         handle?.interrupt()
+        bytesEnd?.close()
     }
 
     /// How often a connection is checked whose peer has ended, or is gone.
