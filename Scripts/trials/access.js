@@ -191,8 +191,13 @@ window.access = (() => {
     }
     return {name: name(element), faults};
   };
-  const missed = () => [...document.querySelectorAll(interactive)]
-    .filter(one => isShown(one) && !seen.has(one)).map(name);
+  const missed = () => {
+    // What the page made anew meanwhile was visited if what it replaced was.
+    const gone = [...seen].filter(one => !one.isConnected).map(name);
+    return [...document.querySelectorAll(interactive)]
+      .filter(one => isShown(one) && !seen.has(one)).map(name)
+      .filter(one => !gone.includes(one) || !gone.splice(gone.indexOf(one), 1));
+  };
   const restart = () => {
     seen.clear();
     document.activeElement?.blur();

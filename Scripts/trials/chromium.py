@@ -44,8 +44,11 @@ class Page:
         self.addresses = {}
         #: Events that somebody may wait for, by their names.
         self.events = {}
-        target = next(one for one in self.send("Target.getTargets")["targetInfos"]
-                      if one["type"] == "page")
+        target, end = None, time.monotonic() + 20
+        while not target:
+            check(time.monotonic() < end, "the browser has no page")
+            target = next((one for one in self.send("Target.getTargets")["targetInfos"]
+                           if one["type"] == "page"), None)
         self.session = self.send(
             "Target.attachToTarget", targetId=target["targetId"], flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log", "DOM", "Accessibility", "Network"):
@@ -105,11 +108,12 @@ class Page:
         check("exceptionDetails" not in answer, script, answer.get("exceptionDetails"))
         return answer["result"].get("value")
 
-    def wait(self, script, seconds=20):
+    def wait(self, script, seconds=60):
         """Waits until an expression is true."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            if self.value(f"Boolean({script})"):
+            # What is not there yet is not true.
+            if self.value(f"(() => {{ try {{ return Boolean({script}) }} catch {{ return false }} }})()"):
                 return
             time.sleep(0.05)
         raise Fault(f"not within {seconds} s: {script}\n{self.text()[:1500]}\n{self.faults}")
@@ -117,7 +121,7 @@ class Page:
     def text(self):
         return self.value("document.body ? document.body.innerText : ''")
 
-    def wait_text(self, text, seconds=20):
+    def wait_text(self, text, seconds=60):
         self.wait(f"document.body && document.body.innerText.includes({json.dumps(text)})", seconds)
 
     def click(self, title, within="document", kind="a, button, summary"):

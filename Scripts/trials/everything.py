@@ -1,6 +1,5 @@
 """A server with every host, and something to see in each view of the console."""
 
-import os
 import pathlib
 import re
 import socket
@@ -9,8 +8,8 @@ import threading
 import time
 import urllib.parse
 
-from harness import ROOT, Client, Fault, Server, assemble, check, program, send, store
-from wasmiot import Daemon, counter, create, free_port, register
+from harness import ROOT, Client, Fault, Server, assemble, check, free_port, program, send, store
+from wasmiot import Daemon, counter, create, register
 
 # Every type of a parameter, a trap three functions deep, a loop, and names that would like to be more
 # than text: markup, and a mark that reverses what follows.

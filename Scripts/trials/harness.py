@@ -8,6 +8,7 @@ import http.client
 import json
 import os
 import pathlib
+import random
 import re
 import resource
 import shutil
@@ -77,9 +78,9 @@ class Server:
         if wait:
             self.wait(wait)
 
-    def messages(self):
+    def messages(self, most=1 << 20):
         self.log.flush()
-        return os.pread(self.log.fileno(), 1 << 20, 0).decode(errors="replace")
+        return os.pread(self.log.fileno(), most, 0).decode(errors="replace")
 
     def wait(self, seconds=20):
         end = time.monotonic() + seconds
@@ -293,6 +294,34 @@ def wait_for_runs(port, count, seconds=20):
         time.sleep(0.02)
 
 
+given = set()
+
+
+def free_port():
+    """A port on loopback that nobody has, and that was not given before: below those that the system
+    gives to sockets without a wish, so that no connection takes it meanwhile."""
+    while True:
+        port = random.SystemRandom().randrange(20_000, 32_000)
+        with socket.socket() as place:
+            try:
+                place.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        if port not in given:
+            given.add(port)
+            return port
+
+
+def wait_for_memory(server, limit, *what, seconds=75):
+    """Waits until the server has at most so many KiB: the allocator keeps some for each thread until
+    the server trims it, once a minute. Returns what it has."""
+    end = time.monotonic() + seconds
+    while (size := server.status("VmRSS")) > limit:
+        check(time.monotonic() < end, *what, "memory stays:", size, "KiB, not", limit)
+        time.sleep(0.5)
+    return size
+
+
 def raise_descriptor_limit():
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
@@ -313,7 +342,7 @@ def patiently(trial):
     for _ in range(2):
         try:
             return trial()
-        except TooSlow as fault:
+        except (TooSlow, TimeoutError, subprocess.TimeoutExpired) as fault:
             print(f"    too slow, once more: {fault}", flush=True)
     return trial()
 
@@ -330,7 +359,7 @@ def main(*trials):
         try:
             note = patiently(trial) or ""
             print(f"{name}: ok, {time.monotonic() - start:.1f} s {note}", flush=True)
-        except Fault as fault:
+        except (Fault, TimeoutError, subprocess.TimeoutExpired) as fault:
             failed = True
             print(f"{name}: FAILED: {fault}", flush=True)
     sys.exit(1 if failed else 0)

@@ -4,7 +4,6 @@ import http.server
 import json
 import pathlib
 import re
-import socket
 import subprocess
 import tempfile
 import threading
@@ -25,13 +24,6 @@ COUNTER = """
 def counter():
     """A module that counts its runs in memory (`next`), and returns what it gets (`same`)."""
     return assemble(COUNTER)
-
-
-def free_port():
-    """A port on loopback that nobody has at the moment."""
-    with socket.socket() as place:
-        place.bind(("127.0.0.1", 0))
-        return place.getsockname()[1]
 
 
 class Daemon(Server):

@@ -28,7 +28,7 @@ final class Supervisor {
         options.layer.isTextual || options.layer.isDocument ? 50_000 : 10_000
     }
     /// A case that used more processor time than this hangs, if only for a while.
-    private static let slowMicroseconds = 5_000_000
+    private static let slowMicroseconds = 15_000_000
 
     init(_ options: Options) { self.options = options }
 
