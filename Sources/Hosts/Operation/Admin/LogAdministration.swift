@@ -33,9 +33,10 @@ struct LogAdministration: Sendable {
     private func follow(
         _ request: RoutedRequest, _ recent: Int, _ filter: LineFilter
     ) async throws {
-        let events = try await request.response.events()
+        // Before the head is sent: whoever has it misses nothing that comes from then on.
         let source = FeedReader(
             house.runs.log.subscribe(recent: recent, batchLimit: Self.batchLimit))
+        let events = try await request.response.events()
         try await events.follow(while: { !house.readiness.has(.stopping) }) { end in
             try await source.next(until: end, on: request.loop)
         } send: { batch in
