@@ -16,7 +16,7 @@ import Testing
     @Test(arguments: ["constant-array.wat", "threads-with-objects.wat", "many-tables.wat"])
     func totals(_ name: String) throws {
         let result = try wasmd(
-            "run", "--timeout", "30s", "--max-memory", "64m", Self.path(name))
+            "run", "--timeout", "10m", "--max-memory", "64m", Self.path(name))
         #expect(result.status != 0)
         #expect(result.error.contains("--max-memory"))
         #expect(!result.error.contains("--timeout"))

@@ -16,7 +16,7 @@ final class TemporaryFolder {
     @discardableResult
     func write(_ name: String, _ bytes: [UInt8]) throws -> String {
         let file = path + "/" + name
-        guard let stream = fopen(file, "w") else { throw ProcessFailure(errno: errno) }
+        guard let stream = fopen(file, "we") else { throw ProcessFailure(errno: errno) }
         defer { fclose(stream) }
         guard fwrite(bytes, 1, bytes.count, stream) == bytes.count else {
             throw ProcessFailure(errno: errno)
@@ -33,7 +33,7 @@ enum Repository {
 
     /// The bytes of a file, or nil if there is none.
     static func bytes(_ path: String) -> [UInt8]? {
-        guard let stream = fopen(root + "/" + path, "r") else { return nil }
+        guard let stream = fopen(root + "/" + path, "re") else { return nil }
         defer { fclose(stream) }
         var bytes: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 65_536)

@@ -15,7 +15,7 @@ import Testing
     }
 
     private func contents(_ path: String) -> [UInt8]? {
-        guard let stream = fopen(path, "r") else { return nil }
+        guard let stream = fopen(path, "re") else { return nil }
         defer { fclose(stream) }
         var bytes = [UInt8](repeating: 0, count: 1 << 20)
         return Array(bytes[..<fread(&bytes, 1, bytes.count, stream)])

@@ -36,7 +36,7 @@ import WasmText
 
     @Test(arguments: 1...3) func objectsAnswerRequests(_ generation: Int) throws {
         try add(generation)
-        var server = try serve("--answer-time", "1s", "--max-body", "1000")
+        var server = try serve("--max-body", "1000")
         #expect(try server.get("/count").body == "1\n")
         #expect(try server.get("/count").body == "2\n")
         let echo = try server.post("/echo", Array("hello".utf8))
@@ -45,8 +45,8 @@ import WasmText
         #expect(echo.body == "hello")
         #expect(try server.post("/echo", [UInt8](repeating: 0, count: 1001)).status == 413)
         let statuses = [
-            ("/trap", 502), ("/silent", 504), ("/malformed", 502), ("/other", 502),
-            ("/header", 502), ("/twice", 200), ("/empty", 204), ("/nothing", 404),
+            ("/trap", 502), ("/malformed", 502), ("/other", 502), ("/header", 502),
+            ("/twice", 200), ("/empty", 204), ("/nothing", 404),
         ]
         for (path, status) in statuses { #expect(try server.get(path).status == status, "\(path)") }
         // What failed has no effect, and the second answer met nobody.
@@ -63,6 +63,9 @@ import WasmText
         server.signal(SIGTERM)
         #expect(server.end() == 0)
         #expect(access(image + ".simg.sock", F_OK) != 0)
+        // No other answer may be cut off: on a busy machine it takes its time.
+        server = try serve("--answer-time", "300ms")
+        #expect(try server.get("/silent").status == 504)
     }
 
     /// A handler that never ends is stopped; others answer afterwards.

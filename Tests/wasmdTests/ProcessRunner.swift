@@ -71,13 +71,19 @@ func run(
         error: String(decoding: try files[2].contents(), as: UTF8.self), outputBytes: output)
 }
 
+/// A line of bash that closes what it inherited besides the standard streams: tests that run beside
+/// its own may have descriptors open that children get.
+let closingOtherDescriptors =
+    "for n in /proc/$$/fd/*; do n=${n##*/}; ((n < 3)) || exec {n}>&-; done; "
+
 /// A file without a name, which cannot fill up as a pipe does.
 private struct TemporaryFile {
     let descriptor: Int32
 
     init() throws {
-        var path = Array("/tmp/wasmd-tests-XXXXXX".utf8CString)
-        descriptor = mkstemp(&path)
+        let path = "/tmp/wasmd-tests-\(UInt64.random(in: 0 ... .max))"
+        // Other processes that are started meanwhile do not inherit it.
+        descriptor = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw ProcessFailure(errno: errno) }
         unlink(path)
     }

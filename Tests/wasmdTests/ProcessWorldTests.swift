@@ -197,7 +197,8 @@ import Testing
     @Test func littleOfEverything() throws {
         let guest = Repository.root + "/Examples/hello/hello.wasm"
         for script in [
-            "ulimit -n 6; exec \"$0\" run \"$1\"", "ulimit -v 400000; exec \"$0\" run \"$1\"",
+            closingOtherDescriptors + "ulimit -n 6; exec \"$0\" run \"$1\"",
+            "ulimit -v 400000; exec \"$0\" run \"$1\"",
             "ulimit -s unlimited; exec \"$0\" run \"$1\"", "ulimit -s 256; exec \"$0\" run \"$1\"",
             "mkdir gone; cd gone; rmdir ../gone; exec \"$0\" run \"$1\"",
         ] {
@@ -206,7 +207,8 @@ import Testing
             #expect(result.status == 0, "\(script)")
         }
         // Where libraries have to be opened, it is their loader that says so. In no case a signal.
-        let none = try shell("ulimit -n 3; exec \"$0\" run \"$1\"", guest)
+        let none = try shell(
+            closingOtherDescriptors + "ulimit -n 3; exec \"$0\" run \"$1\"", guest)
         #expect((0...127).contains(none.status))
     }
 }

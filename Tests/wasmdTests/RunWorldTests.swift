@@ -62,7 +62,7 @@ import Testing
     ) -> Bool {
         var number: Int32 = -1
         // The server may not have started yet.
-        for _ in 0..<1000 where number < 0 {
+        for _ in 0..<3000 where number < 0 {
             number = connect()
             if number < 0 { usleep(10_000) }
         }
@@ -80,9 +80,9 @@ import Testing
     }
 
     @Test func listensOnTCP() throws {
-        // A port that was free a moment ago.
-        let (listener, port) = Self.listen()
-        close(listener)
+        // None of these is given to a socket that asks for any port.
+        let free = (UInt16(20_000)..<32_000).shuffled().first { Self.isFree($0) }
+        let port = try #require(free)
         try serve(["--tcplisten", "127.0.0.1:\(port)"], count: 50, messages: 20) {
             Self.connect(port)
         }
@@ -104,7 +104,7 @@ import Testing
     func filesOfSockets(signal: String) throws {
         let path = folder.path + "/socket"
         let script = """
-            "$0" run --timeout 20s --tcplisten unix:"$1" "$2" & p=$!
+            "$0" run --timeout 10m --tcplisten unix:"$1" "$2" & p=$!
             while [ ! -S "$1" ]; do sleep 0.05; done
             "$0" run --tcplisten unix:"$1" "$2"; echo second $?
             [ -z "$3" ] || { kill -$3 $p; wait $p; echo first $?; }
@@ -118,8 +118,10 @@ import Testing
             #expect(result.error.contains("cannot listen on unix:\(path): another program listens"))
             #expect((access(path, F_OK) == 0) == (signal == "KILL"))
         }
-        let result = try wasmd(
-            "run", "--timeout", "100ms", "--tcplisten", "unix:" + path, Self.guests + "/echo.wasm")
+        let (result, _) = try timed(100, reaching: .running) {
+            try wasmd(
+                "run", "--timeout", $0, "--tcplisten", "unix:" + path, Self.guests + "/echo.wasm")
+        }
         #expect(result.status == 134)
         #expect(access(path, F_OK) != 0)
         let file = try folder.write("file", [1, 2, 3])
@@ -130,9 +132,11 @@ import Testing
 
     /// A port that the system chose is said, and can be connected to.
     @Test func chosenPorts() throws {
-        let result = try wasmd(
-            "run", "--timeout", "100ms", "--tcplisten", "127.0.0.1:0", "--tcplisten", "[::1]:0",
-            Self.guests + "/echo.wasm")
+        let (result, _) = try timed(100, reaching: .running) {
+            try wasmd(
+                "run", "--timeout", $0, "--tcplisten", "127.0.0.1:0", "--tcplisten", "[::1]:0",
+                Self.guests + "/echo.wasm")
+        }
         let lines = result.error.split(separator: "\n")
         for (line, prefix) in zip(lines, ["127.0.0.1:", "[::1]:"]) {
             let start = "wasmd: listening on \(prefix)"
@@ -149,6 +153,7 @@ import Testing
 
     @Test func takesOverASocket() throws {
         let (listener, port) = Self.listen()
+        _ = fcntl(listener, F_SETFD, 0)
         try serve(["--listen-fd", String(listener)], count: 20, messages: 5) { Self.connect(port) }
         close(listener)
         let result = try wasmd("run", "--listen-fd", "999", Self.guests + "/echo.wasm")
@@ -158,8 +163,10 @@ import Testing
 
     /// A program that waits for ever in a call ends with its time, and with the right code.
     @Test func timeoutEndsWaiting() throws {
-        let result = try wasmd(
-            "run", "--timeout", "100ms", "--tcplisten", "127.0.0.1:0", Self.guests + "/echo.wasm")
+        let (result, _) = try timed(100, reaching: .running) {
+            try wasmd(
+                "run", "--timeout", $0, "--tcplisten", "127.0.0.1:0", Self.guests + "/echo.wasm")
+        }
         #expect(result.status == 134)
         #expect(result.error.contains("\nwasmd: trap: "))
         #expect(!result.error.contains("in a call of the host"))
@@ -167,8 +174,19 @@ import Testing
 
     // MARK: Sockets
 
+    /// Whether nobody listens at the port.
+    private static func isFree(_ port: UInt16) -> Bool {
+        let number = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        defer { close(number) }
+        return withUnsafeBytes(of: address(port)) { bytes in
+            bind(
+                number, bytes.baseAddress?.assumingMemoryBound(to: sockaddr.self),
+                socklen_t(bytes.count)) == 0
+        }
+    }
+
     private static func listen() -> (Int32, UInt16) {
-        let number = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        let number = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         var address = Self.address(0)
         var size = socklen_t(MemoryLayout<sockaddr_in>.size)
         withUnsafeMutablePointer(to: &address) { pointer in

@@ -53,8 +53,8 @@ import Testing
         let script = """
             mkfifo input
             "$0" run \(options) --dir . p.wat < input & exec 3> input
-            for i in $(seq 100); do
-                grep -q 'Seccomp:.2' /proc/$!/status && break; sleep 0.05
+            for i in $(seq 1200); do
+                grep -q 'Seccomp:.2' /proc/$!/status && break; kill -0 $! || break; sleep 0.05
             done
             grep -E '^(NoNewPrivs|Seccomp):' /proc/$!/status
             # Restrictions hold for each of its threads, of which some may begin or end meanwhile.

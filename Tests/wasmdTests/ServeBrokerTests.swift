@@ -17,18 +17,8 @@ import Testing
     ) throws -> String {
         let line = server.messages.split(separator: "\n").first { $0.contains("broker at ") }
         let port = line?.split(separator: ":").last.flatMap { UInt16($0) } ?? 0
-        let socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        let socket = try ServerProcess.connect(to: port)
         defer { close(socket) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = port.bigEndian
-        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-        let result = withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                Glibc.connect(socket, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-            }
-        }
-        guard result == 0 else { throw ProcessFailure(errno: errno) }
         ServerProcess.send(socket, Array(text.utf8))
         return answers ? ServerProcess.read(socket) { !$0.isEmpty } : ""
     }

@@ -50,13 +50,14 @@ enum ServePrograms {
         try module("(call $say (i32.const 1024) (i32.const \(text.utf8.count)))", data(text))
     }
 
-    /// Writes a text to standard error.
-    static func complaining(_ text: String) throws -> [UInt8] {
+    /// Writes a text to standard error; goes on for ever if `isEndless`.
+    static func complaining(_ text: String, isEndless: Bool = false) throws -> [UInt8] {
         try module(
             """
             (i32.store (i32.const 0) (i32.const 1024))
             (i32.store (i32.const 4) (i32.const \(text.utf8.count)))
             (drop (call $write (i32.const 2) (i32.const 0) (i32.const 1) (i32.const 8)))
+            \(isEndless ? "(loop $l (br $l))" : "")
             """, data(text))
     }
 

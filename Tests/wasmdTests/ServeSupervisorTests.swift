@@ -21,6 +21,23 @@ import WasmText
             Array(body.utf8))
     }
 
+    /// Whether the server has saved so many states by itself, within half a minute.
+    private func hasSaved(_ count: Int, _ data: String) throws -> Bool {
+        for _ in 0..<600 {
+            let socket = try UnixSocket(connectedTo: data + "/wasmd.sock")
+            let request = "GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+            ServerProcess.send(socket.number, Array(request.utf8))
+            let metrics = ServerProcess.Answer(ServerProcess.read(socket.number)).body
+            let line = metrics.split(separator: "\n").first {
+                $0.hasPrefix("wasmd_supervisor_state_saves_total ")
+            }
+            let saves = line?.split(separator: " ").last.flatMap { Int($0) } ?? 0
+            if saves >= count { return true }
+            usleep(50_000)
+        }
+        return false
+    }
+
     @Test func aDeviceThatIsKilledContinues() throws {
         let folder = try TemporaryFolder()
         // The modules come from another server.
@@ -47,10 +64,11 @@ import WasmText
         for number in 1...3 {
             let run = try request(first, "GET", "/d/modules/m/next")
             #expect(run.body.contains("\"result\":\"\(number)\""), "\(run.body)")
+            // The state after this run: that of the one before is saved already.
+            #expect(try hasSaved(number, folder.path + "/data"), "\(first.messages)")
         }
         // The site is no orchestrator, which is said.
         #expect(first.waits(for: "the orchestrator refused the registration: 404"))
-        usleep(1_200_000)
         first.signal(SIGKILL)
         _ = first.end()
         let second = try ServerProcess(arguments, folder: folder, listen: nil, ready: "data in ")

@@ -255,11 +255,12 @@ import Testing
     }
 
     @Test func aSignalEndsItAlsoBesideAnEndlessProgram() throws {
-        let server = try serve(ServePrograms.endless(), "--timeout", "1h")
+        let server = try serve(
+            ServePrograms.complaining("begun\n", isEndless: true), "--timeout", "1h")
         let socket = try server.connect()
         defer { close(socket) }
         ServerProcess.send(socket, Array("GET / HTTP/1.1\r\nHost: a\r\n\r\n".utf8))
-        usleep(100_000)
+        #expect(server.waits(for: "] begun\n"))
         server.signal(SIGTERM)
         let answer = ServerProcess.Answer(ServerProcess.read(socket))
         #expect(answer.status == 503)

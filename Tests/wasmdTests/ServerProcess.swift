@@ -87,7 +87,7 @@ final class ServerProcess {
     /// What it printed to standard error.
     var messages: String {
         if let pipeText { return pipeText }
-        guard let stream = fopen(errorFile, "r") else { return "" }
+        guard let stream = fopen(errorFile, "re") else { return "" }
         defer { fclose(stream) }
         var bytes = [UInt8](repeating: 0, count: 1 << 20)
         return String(decoding: bytes[..<fread(&bytes, 1, bytes.count, stream)], as: UTF8.self)
@@ -95,7 +95,7 @@ final class ServerProcess {
 
     /// Waits for a text among the messages.
     func waits(for text: String) -> Bool {
-        for _ in 0..<1000 {
+        for _ in 0..<3000 {
             if messages.contains(text) { return true }
             usleep(10_000)
         }
@@ -134,7 +134,9 @@ final class ServerProcess {
 
     /// The same to another port of this machine.
     static func connect(to port: UInt16) throws -> Int32 {
-        let socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        // A child that inherited it would keep the connection open after its end here.
+        let type = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue)
+        let socket = Glibc.socket(AF_INET, type, 0)
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_port = port.bigEndian

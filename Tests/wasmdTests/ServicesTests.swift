@@ -7,7 +7,8 @@ import Testing
 @Suite struct ServicesTests {
     /// An HTTP server that prints requests, free ports, and a client of the messages' port.
     private static let prelude = """
-        import http.server, os, shutil, signal, socket, subprocess, sys, threading, time
+        import fcntl, http.server, os, shutil, signal, socket, subprocess, sys, termios
+        import threading, time
         wasmd, examples, folder = sys.argv[1:4]
         seen = []
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -31,19 +32,34 @@ import Testing
             server = Server(('127.0.0.1', 0), Handler)
             threading.Thread(target=server.serve_forever, daemon=True).start()
             return server.server_address[1]
+        # Below the ports that the system gives to who asks for any, and others for each process.
+        ports = iter(range(20000 + os.getpid() * 4 % 12000, 32768))
         def free():
-            s = socket.socket()
-            s.bind(('127.0.0.1', 0))
-            return s.getsockname()[1]
-        def ask(port, *commands, patience=3):
+            for port in ports:
+                with socket.socket() as s:
+                    try: s.bind(('127.0.0.1', port))
+                    except OSError: continue
+                return port
+        # Whether what was sent has arrived, and the server has read it: one read is one command.
+        def is_read(s, server, client):
+            if fcntl.ioctl(s, termios.TIOCOUTQ, bytes(4)) != bytes(4): return False
+            ends = [f'0100007F:{port:04X}' for port in (server, client)]
+            with open('/proc/net/tcp') as file: lines = [line.split() for line in file]
+            return all(l[4].endswith(':00000000') for l in lines if l[1:3] == ends)
+        def ask(port, *commands, patience=20):
             s = socket.create_connection(('127.0.0.1', port))
-            s.settimeout(patience)
+            client = s.getsockname()[1]
             answers = []
             for command in commands:
                 s.sendall(command.encode())
-                try: answers.append(s.recv(1000).decode() if command.startswith('read ') else '')
+                if not command.startswith('read '):
+                    answers.append('')
+                    wait(lambda: is_read(s, port, client), command)
+                    continue
+                # Nobody publishes that: the server is silent.
+                s.settimeout(3 if command == 'read nope' else patience)
+                try: answers.append(s.recv(1000).decode())
                 except TimeoutError: answers.append(None)
-                if not command.startswith('read '): time.sleep(0.05)
             s.close()
             return answers
         def wait(condition, what):

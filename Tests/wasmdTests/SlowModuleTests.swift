@@ -29,7 +29,8 @@ import Testing
         let result = try wasmd("run", "--timeout", "50ms", file)
         #expect(result.status == 134)
         #expect(result.error.contains("(--timeout)"))
-        #expect(Statistics.now() - start < 5_000_000_000)
+        #expect(!result.error.contains("does not stop"))
+        #expect(Statistics.now() - start < 60_000_000_000)
     }
 
     @Test(arguments: modules) func fuelRunsOut(text: String) throws {

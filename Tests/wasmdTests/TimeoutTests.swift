@@ -9,48 +9,55 @@ import Testing
 
     init() throws { folder = try TemporaryFolder() }
 
-    /// Runs a line of the shell in the folder, with the program as `$0`.
-    private func shell(_ line: String) throws -> ProcessResult {
-        let start = Statistics.now()
-        let result = try run("/bin/sh", ["-c", line, Wasmd.path], folder: folder.path)
-        // No case ends by itself.
-        #expect(Statistics.now() - start < 20_000_000_000)
+    /// Runs a line of the shell in the folder, with the program as `$0` and its time limit as `$1`.
+    private func shell(
+        _ line: String, _ milliseconds: Int, reaching phase: Watchdog.Phase
+    ) throws -> (error: String, limit: String) {
+        let (result, limit) = try timed(milliseconds, reaching: phase) {
+            try run("/bin/sh", ["-c", line, Wasmd.path, $0], folder: folder.path)
+        }
         #expect(result.status == ExitCode.trap)
-        return result
+        return (result.error, limit)
     }
+
+    private func makePipe(_ name: String) { mkfifo(folder.path + "/" + name, 0o600) }
 
     private func text(_ name: String) throws -> String {
         try run("/bin/cat", [folder.path + "/" + name]).output
     }
 
     @Test func readingTheModule() throws {
-        let message = "wasmd: interrupted after 200ms (--timeout), while reading the module\n"
-        #expect(try shell("mkfifo m; exec \"$0\" run --timeout 200ms m").error == message)
-        #expect(
-            try shell("mkfifo p; exec \"$0\" run --timeout 200ms - <> p").error == message)
-        // It has begun to come.
-        #expect(
-            try shell("(printf '\\0asm'; sleep 3) | \"$0\" run --timeout 200ms -").error
-                == message)
+        makePipe("p")
+        for line in [
+            "exec \"$0\" run --timeout $1 p", "exec \"$0\" run --timeout $1 - <> p",
+            // It has begun to come.
+            "exec <> p; printf '\\0asm' >&0; exec \"$0\" run --timeout $1 -",
+        ] {
+            let (error, limit) = try shell(line, 200, reaching: .reading)
+            #expect(
+                error == "wasmd: interrupted after \(limit) (--timeout), while reading the module\n"
+            )
+        }
     }
 
     @Test func readingAText() throws {
-        var text = Array("(module".utf8)
-        for _ in 0..<60_000 {
-            text += Array("(func (drop (i32.const 1)) (drop (i32.const 2)))\n".utf8)
-        }
-        try folder.write("a.wat", text + Array("(func (export \"_start\")))".utf8))
-        #expect(
-            try shell("exec \"$0\" run --timeout 50ms a.wat").error
-                == "wasmd: interrupted after 50ms (--timeout), while reading the text\n")
+        // 50 MB: no machine is done with it at the first time limits.
+        let body = String(repeating: "(drop (i32.const 1))", count: 40)
+        let functions = String(repeating: "(func \(body))\n", count: 60_000)
+        try folder.write("a.wat", Array("(module \(functions) (func (export \"_start\")))".utf8))
+        let (error, limit) = try shell(
+            "exec \"$0\" run --timeout $1 a.wat", 100, reaching: .parsing)
+        #expect(error == "wasmd: interrupted after \(limit) (--timeout), while reading the text\n")
     }
 
     @Test func openingStandardInput() throws {
         try folder.write("a.wat", Array(Self.writer.utf8))
+        makePipe("p")
+        let (error, limit) = try shell(
+            "exec \"$0\" run --timeout $1 --stdin p a.wat", 400, reaching: .preparing)
         #expect(
-            try shell("mkfifo p; exec \"$0\" run --timeout 400ms --stdin p a.wat").error
-                == """
-                wasmd: interrupted after 400ms (--timeout), while opening what the program gets
+            error == """
+                wasmd: interrupted after \(limit) (--timeout), while opening what the program gets
 
                 """)
     }
@@ -60,11 +67,12 @@ import Testing
             "a.wat",
             Array("(module (func $s (loop $l (br $l))) (start $s) (func (export \"_start\")))".utf8)
         )
-        let error = try shell("exec \"$0\" run --timeout 300ms a.wat").error
+        let (error, limit) = try shell(
+            "exec \"$0\" run --timeout $1 a.wat", 300, reaching: .instantiating)
         #expect(
             error.hasPrefix(
                 """
-                wasmd: trap: interrupted after 300ms (--timeout), while instantiating the module
+                wasmd: trap: interrupted after \(limit) (--timeout), while instantiating the module
                 #0
                 """))
     }
@@ -88,13 +96,12 @@ import Testing
     /// Profile and coverage are written when the time is over while the guest waits.
     @Test func observationOfAWaitingGuest() throws {
         try folder.write("a.wat", Array(Self.writer.utf8))
-        let error = try shell(
+        makePipe("p")
+        let (error, limit) = try shell(
             """
-            mkfifo p
-            exec "$0" run --timeout 1s --profile out.json --coverage out.lcov a.wat <> p >&0
-            """
-        ).error
-        #expect(error.hasPrefix("wasmd: trap: interrupted after 1s (--timeout)\n#0 "))
+            exec "$0" run --timeout $1 --profile out.json --coverage out.lcov a.wat <> p >&0
+            """, 1000, reaching: .running)
+        #expect(error.hasPrefix("wasmd: trap: interrupted after \(limit) (--timeout)\n#0 "))
         #expect(try text("out.lcov").contains("FNDA:1,forever"))
         #expect(try text("out.json").hasPrefix("{"))
     }
@@ -111,8 +118,9 @@ import Testing
         else { return }
         let name = "/dev/pts/\(number)"
         try folder.write("a.wat", Array(Self.writer.utf8))
-        let error = try shell("exec \"$0\" run --timeout 500ms a.wat > \(name)").error
-        #expect(error.hasPrefix("wasmd: trap: interrupted after 500ms (--timeout)\n#0 "))
+        let (error, limit) = try shell(
+            "exec \"$0\" run --timeout $1 a.wat > \(name)", 500, reaching: .running)
+        #expect(error.hasPrefix("wasmd: trap: interrupted after \(limit) (--timeout)\n#0 "))
     }
 
     /// The kernel does not return: the process ends a second later, with everything written.
@@ -135,15 +143,14 @@ import Testing
         let header = try run("/bin/sh", ["-c", "readelf -l \"$0\" | grep -c INTERP", Wasmd.path])
         guard header.status == 0 else { return }
         try folder.write("a.wat", Array(Self.writer.utf8))
-        let error = try shell(
+        let (error, limit) = try shell(
             """
-            exec env LD_PRELOAD=\(library) "$0" run --timeout 500ms --invoke sync --dir . \
+            exec env LD_PRELOAD=\(library) "$0" run --timeout $1 --invoke sync --dir . \
               --profile out.json --coverage out.lcov a.wat
-            """
-        ).error
+            """, 500, reaching: .running)
         #expect(
             error == """
-                wasmd: interrupted after 500ms (--timeout): a call of the host does not return
+                wasmd: interrupted after \(limit) (--timeout): a call of the host does not return
 
                 """)
         #expect(try text("out.lcov").contains("FNDA:1,sync"))

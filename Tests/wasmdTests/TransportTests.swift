@@ -108,8 +108,9 @@ import WasmText
                     text += piece
                 peer.sendall(text.upper())
                 ' "$2" &
-                for i in $(seq 500); do
+                for i in $(seq 3000); do
                     if [ -e "$2/ready" ] && [ -S "$2/near" ]; then break; fi
+                    kill -0 $pid || break
                     sleep 0.02
                 done
                 echo "through two guests" |
@@ -322,8 +323,9 @@ import WasmText
                 exec 2>&1
                 "$0" watm dial --module "$1/copier.wat" --listen 127.0.0.1:0 \
                     --remote 127.0.0.1:9 & process=$!
-                for i in $(seq 200); do
+                for i in $(seq 1200); do
                     grep -q "^Seccomp:.*2" /proc/$process/status && break
+                    kill -0 $process || break
                     sleep 0.05
                 done
                 grep "^Seccomp:" /proc/$process/status

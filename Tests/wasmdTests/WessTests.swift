@@ -8,14 +8,14 @@ import WasmdDocuments
 @Suite struct WessTests {
     private func write(_ text: String, _ folder: TemporaryFolder) throws -> String {
         let path = folder.path + "/wess.toml"
-        let stream = try #require(fopen(path, "w"))
+        let stream = try #require(fopen(path, "we"))
         fputs(text, stream)
         fclose(stream)
         return path
     }
 
     private func text(_ path: String) -> String {
-        guard let stream = fopen(path, "r") else { return "" }
+        guard let stream = fopen(path, "re") else { return "" }
         defer { fclose(stream) }
         var bytes = [UInt8](repeating: 0, count: 1 << 16)
         return String(decoding: bytes[..<fread(&bytes, 1, bytes.count, stream)], as: UTF8.self)
