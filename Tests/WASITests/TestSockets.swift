@@ -109,3 +109,12 @@ final class Background {
         return try body()
     }
 }
+
+/// Waits until `condition`, for some seconds at most; false if it never holds.
+func eventually(_ condition: () throws -> Bool) rethrows -> Bool {
+    for _ in 0..<5000 {
+        if try condition() { return true }
+        usleep(2000)
+    }
+    return false
+}
