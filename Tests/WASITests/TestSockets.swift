@@ -93,6 +93,15 @@ final class Background {
         precondition(answer == 0, "no thread")
     }
 
+    /// What it has used of a processor, in nanoseconds.
+    var processorTime: Int {
+        var clock = clockid_t()
+        var time = timespec()
+        pthread_getcpuclockid(thread, &clock)
+        clock_gettime(clock, &time)
+        return time.tv_sec * 1_000_000_000 + time.tv_nsec
+    }
+
     /// Waits until the thread has ended.
     func join() { pthread_join(thread, nil) }
 
