@@ -140,9 +140,13 @@ extension GuestProgram.Outcome {
     @Test func aHundredSleepAtOnce() throws {
         let program = try program(command(sleeper))
         let (codes, time) = try onLoop { guests in
+            var limits = GuestProgram.Limits()
+            limits.time = nil
             let start = ContinuousClock.now
-            let tasks = (0..<100).map { _ in
-                guests.loop.spawn { await program.run(in: WASI(), on: guests).exitCode }
+            let tasks = (0..<100).map { [limits] _ in
+                guests.loop.spawn {
+                    await program.run(in: WASI(), limits: limits, on: guests).exitCode
+                }
             }
             var codes: [UInt32?] = []
             for task in tasks { codes.append(await task.value) }

@@ -51,7 +51,11 @@ import WasmdEventLoop
     private func turns(_ program: GuestProgram, in world: WASI) throws -> (code: UInt32?, Int) {
         try onLoop { guests in
             let loop = guests.loop
-            let run = loop.spawn { await program.run(in: world, on: guests).exitCode }
+            var limits = GuestProgram.Limits()
+            limits.time = nil
+            let run = loop.spawn { [limits] in
+                await program.run(in: world, limits: limits, on: guests).exitCode
+            }
             let others = loop.spawn {
                 var turns = 0
                 while (try? await loop.sleep(for: .microseconds(1))) != nil { turns += 1 }

@@ -260,6 +260,7 @@ private let echo: HTTPServer.Handler = { request, response in
             await failure { _ = try await ask(client, ClientRequest(.get, try url(base))) }
         }
         #expect(silent == .timedOut(.waiting))
+        options.responseTimeout = .seconds(10)
         let head = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nabc"
         let (slow, _) = try withScript([head], options, closes: false) { client, base in
             await failure { _ = try await ask(client, ClientRequest(.get, try url(base))) }
@@ -269,7 +270,7 @@ private let echo: HTTPServer.Handler = { request, response in
         let (late, _) = try withScript([head], options, closes: false) { client, base in
             await failure {
                 var request = ClientRequest(.get, try url(base))
-                request.deadline = .after(.milliseconds(30))
+                request.deadline = .after(.seconds(1))
                 _ = try await ask(client, request)
             }
         }

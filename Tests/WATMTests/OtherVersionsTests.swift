@@ -194,11 +194,8 @@ import WasmdGuests
 
     @Test func runningAnEntry() throws {
         try onLoop { guests in
-            let free = try Listener(.ipv4([127, 0, 0, 1], port: 0), on: guests.loop)
-            let address = try #require(free.address)
+            let address = await unusedAddress(on: guests.loop)
             let port = try #require(address.port)
-            free.close()
-            try await guests.loop.sleep(for: .milliseconds(5))
             var options = quiet()
             options.addresses.allow("127.0.0.1:\(port)")
             let transport = try Transport(module(preview(port)), options)
@@ -221,11 +218,8 @@ import WasmdGuests
     /// for a second connection.
     @Test func whoPollsDoesNotWaitInAccept() throws {
         try onLoop { guests in
-            let free = try Listener(.ipv4([127, 0, 0, 1], port: 0), on: guests.loop)
-            let address = try #require(free.address)
+            let address = await unusedAddress(on: guests.loop)
             let port = try #require(address.port)
-            free.close()
-            try await guests.loop.sleep(for: .milliseconds(5))
             let text = preview(port)
                 .replacing(
                     "(memory (export",
