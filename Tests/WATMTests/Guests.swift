@@ -117,15 +117,6 @@ final class TestServer: Sendable {
     }
 }
 
-/// An address at which nobody listens, and that nobody is given who asks for any port: Linux takes
-/// those from 32,768 on.
-func unusedAddress(on loop: EventLoop) async -> SystemAddress {
-    while true {
-        let address = SystemAddress.ipv4([127, 0, 0, 1], port: .random(in: 20_000..<32_000))
-        if (try? await ByteStream.connect(to: address, on: loop)) == nil { return address }
-    }
-}
-
 extension TransportConnection {
     /// Reads `count` bytes, or fewer at the end.
     func read(count: Int) async throws -> [UInt8] {

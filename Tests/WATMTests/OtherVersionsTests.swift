@@ -7,6 +7,15 @@ import WasmdGuests
 
 @testable import WasmdWATM
 
+/// An address at which nobody listens, and that nobody is given who asks for any port: Linux takes
+/// those from 32,768 on.
+private func unusedAddress(on loop: EventLoop) async -> SystemAddress {
+    while true {
+        let address = SystemAddress.ipv4([127, 0, 0, 1], port: .random(in: 20_000..<32_000))
+        if (try? await ByteStream.connect(to: address, on: loop)) == nil { return address }
+    }
+}
+
 /// v1 and its preview.
 @Suite struct OtherVersionsTests {
     /// A guest of v1 that copies; its text as it is or with another dialer.
