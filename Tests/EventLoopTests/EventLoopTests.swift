@@ -218,7 +218,9 @@ final class Order: Sendable {
             }
             await loop.yield()
             let (turnsBefore, passesBefore) = (turns.count, loop.passCount)
-            try await loop.sleep(for: .milliseconds(5))
+            for _ in 0..<5000 where turns.count - turnsBefore <= 10 {
+                try await loop.sleep(for: .milliseconds(1))
+            }
             let result = (turns.count - turnsBefore, Int(loop.passCount - passesBefore))
             stop.add()
             for task in busy { await task.value }

@@ -14,10 +14,13 @@ import WasmdModules
 
     /// A deployment `d` on `a` with a state, which `b` fails to get or `a` to give.
     private static func open(
+        patience: Duration? = nil,
         _ body:
             @escaping @Sendable (ModulesHouse, FakeSupervisor, FakeSupervisor, [String], String)
             async throws -> Void
     ) throws {
+        var options = Self.options
+        if let patience { options.migrationPatience = patience }
         try ModulesHouse.openWithDevices(["a", "b"], options: options) { house, supervisors, ids in
             let id = try await house.deploy(
                 #"{"device":"\#(ids[0])","module":"m","func":"fibo"}"#)
@@ -107,7 +110,8 @@ import WasmdModules
     }
 
     @Test func aReleaseWhoseAnswerIsLostIsSentAgain() throws {
-        try Self.open { house, source, target, ids, id in
+        // There must be time for a second attempt.
+        try Self.open(patience: .seconds(30)) { house, source, target, ids, id in
             source.state.withLock { $0.diesAfter = "POST release" }
             let answer = try await Self.migrate(house, id)
             #expect(answer.status == 200, "\(answer.text)")

@@ -72,6 +72,9 @@ private func writeLog(
         let output = LogOutput(writer, capacity: 100_000)
         output.start()
         for _ in 0..<1000 { output.write([UInt8](repeating: 0x78, count: 999) + [0x0a]) }
+        // The thread has begun: after the end it would write nothing.
+        var byte = [UInt8](repeating: 0, count: 1)
+        #expect(try byte.withUnsafeMutableBytes { try Kernel.read(reader, $0) } == 1)
         output.finish(within: .milliseconds(10))
         var buffer = [UInt8](repeating: 0, count: 65_536)
         #expect(try buffer.withUnsafeMutableBytes { try Kernel.read(reader, $0) } > 0)

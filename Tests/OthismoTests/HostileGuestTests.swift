@@ -52,10 +52,7 @@ import WasmdOthismo
     private func house(
         _ text: String, _ change: (inout Exchange.Options) -> Void = { _ in }
     ) throws -> House {
-        let house = try House {
-            $0.deliveryTimeout = .milliseconds(200)
-            change(&$0)
-        }
+        let house = try House(change)
         try house.add(text, "hostile")
         try house.instantiate("hostile", "/h")
         try house.instantiate("counter3", "/c")
@@ -65,7 +62,7 @@ import WasmdOthismo
     /// The code of the error that a message to `/h` gets; another guest still answers afterwards.
     private func code(_ house: House) throws -> [String] {
         let codes = try house.send("/h", "x.y").compactMap(\.errorCode)
-        #expect(house.value(try house.send("/c", "counter.add")) != nil)
+        #expect(house.value(try house.sendPatiently("/c", "counter.add")) != nil)
         return codes
     }
 
@@ -82,15 +79,18 @@ import WasmdOthismo
     }
 
     @Test(arguments: 1...3) func neverReturns(_ generation: Int) throws {
+        func code(_ text: String) throws -> [String] {
+            try self.code(try house(text) { $0.deliveryTimeout = .milliseconds(200) })
+        }
         for text in [
             guest(generation, allocate: "\(loop) i32.const 0"), guest(generation, run: loop),
             guest(generation, more: "(func (export \"_othismo_start\") \(loop))"),
         ] {
-            #expect(try code(try house(text)) == ["timeout"])
+            #expect(try code(text) == ["timeout"])
         }
         // A start function runs when the instance is woken.
         let start = guest(generation, more: "(func $start \(loop)) (start $start)")
-        #expect(try code(try house(start)) == ["timeout"])
+        #expect(try code(start) == ["timeout"])
     }
 
     @Test(arguments: 1...3) func sendsWhatIsNotThere(_ generation: Int) throws {
@@ -114,7 +114,6 @@ import WasmdOthismo
                     run: "(loop $more i32.const 0 i32.const \(count) call $send drop (br $more))",
                     more: segment)
             ) {
-                $0.deliveryTimeout = .seconds(20)
                 $0.sendLimit = 200
                 $0.sendBytes = 1 << 20
             }
@@ -130,7 +129,6 @@ import WasmdOthismo
                 3, run: "(loop $more i32.const 0 i32.const \(count) call $send drop (br $more))",
                 more: segment)
         ) {
-            $0.deliveryTimeout = .seconds(20)
             $0.waitingBytes = 1 << 20
         }
         #expect(try code(house) == ["queue_full"])

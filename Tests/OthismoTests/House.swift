@@ -22,6 +22,8 @@ final class House {
     }
 
     init(_ change: (inout Exchange.Options) -> Void = { _ in }) throws {
+        // It includes decoding and linking the guest, which is slow without optimisation.
+        options.deliveryTimeout = .seconds(20)
         change(&options)
         for generation in 1...3 {
             let bytes = try Self.guest("counter\(generation)")
@@ -55,6 +57,19 @@ final class House {
     {
         try post(path, key, fields)
         return try drain()
+    }
+
+    /// The same, again while the delivery takes longer than its limit, which a slow machine may for a
+    /// guest that does little. A limit that ends it earlier is an answer.
+    func sendPatiently(_ path: String, _ key: String) throws -> [Document] {
+        var answers: [Document] = []
+        for _ in 0..<50 {
+            let start = ContinuousClock.now
+            answers = try send(path, key)
+            let isSlow = ContinuousClock.now - start >= options.deliveryTimeout
+            guard isSlow, answers.first?.errorCode == "timeout" else { break }
+        }
+        return answers
     }
 
     func post(_ path: String, _ key: String, _ fields: [Document.Member] = []) throws {

@@ -78,6 +78,11 @@ enum StorageProbe {
             #expect(start == Array("ready\n".utf8))
         }
 
+        /// Waits until it has printed something that was not read, or has ended.
+        func waitForOutput() throws {
+            _ = try Kernel.waitUntilReady(output.number, isReading: true)
+        }
+
         /// What it prints from now on, until its end.
         func text() throws -> String { String(decoding: try bytes(output.number), as: UTF8.self) }
 

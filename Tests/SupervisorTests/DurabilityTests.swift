@@ -33,14 +33,21 @@ import WasmdSupervisor
         try SupervisorHouse.open(options, folder: folder) { house in
             try await house.deploy("d", [try Self.counter()])
             try await house.deploy("gone", [try Self.counter()])
-            for _ in 0..<4 { _ = try await house.run("/d/modules/counter/stateful_fibo") }
+            for _ in 0..<4 {
+                let saves = house.supervisor.statistics.saves
+                _ = try await house.run("/d/modules/counter/stateful_fibo")
+                // Before the next run, so that the last save is surely that of the last run.
+                for _ in 0..<3000
+                where state == .interval && house.supervisor.statistics.saves == saves {
+                    try await house.loop.sleep(for: .milliseconds(10))
+                }
+            }
             _ = try await house.run("/d/modules/counter/none")
             _ = try await house.run("/gone/modules/counter/stateful_fibo")
             #expect(try await house.send(.delete, "/deploy/gone").status == 200)
             let answer = try await house.send(
                 .post, "/register", json: .object([.init("url", "http://127.0.0.1:9/")]))
             #expect(answer.status == 200)
-            if state == .interval { try await house.loop.sleep(for: .seconds(1)) }
             Self.copy(folder, to: copy)
         }
         try SupervisorHouse.open(options, folder: copy) { house in

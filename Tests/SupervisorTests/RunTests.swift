@@ -85,7 +85,8 @@ import WasmdWasmiot
 
     @Test func aTrapAndAnEndlessLoopAreFailedRunsAndTheInstanceGoesOn() throws {
         var options = Supervisor.Options()
-        options.limits.time = .milliseconds(200)
+        // It holds for the runs that end as well, on a slow machine too.
+        options.limits.time = .seconds(2)
         try SupervisorHouse.open(options) { house in
             try await house.deploy("d", [try Self.fibo()])
             let answer = try await house.send(

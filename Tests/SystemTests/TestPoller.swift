@@ -47,3 +47,15 @@ final class TestPoller {
         return events()
     }
 }
+
+/// Waits until `condition`, for some seconds at most; false if it never holds.
+///
+/// What only the last descriptor of a file ends may take some milliseconds more than closing it: a
+/// process that a test beside this one starts has copies of all until it executes its program.
+func eventually(_ condition: () throws -> Bool) rethrows -> Bool {
+    for _ in 0..<5000 {
+        if try condition() { return true }
+        SystemClock.sleep(until: SystemClock.monotonic.now + 2_000_000)
+    }
+    return false
+}

@@ -93,6 +93,15 @@ final class Background {
         precondition(answer == 0, "no thread")
     }
 
+    /// What it has used of a processor, in nanoseconds.
+    var processorTime: Int {
+        var clock = clockid_t()
+        var time = timespec()
+        pthread_getcpuclockid(thread, &clock)
+        clock_gettime(clock, &time)
+        return time.tv_sec * 1_000_000_000 + time.tv_nsec
+    }
+
     /// Waits until the thread has ended.
     func join() { pthread_join(thread, nil) }
 
@@ -108,4 +117,13 @@ final class Background {
         defer { thread.join() }
         return try body()
     }
+}
+
+/// Waits until `condition`, for some seconds at most; false if it never holds.
+func eventually(_ condition: () throws -> Bool) rethrows -> Bool {
+    for _ in 0..<5000 {
+        if try condition() { return true }
+        usleep(2000)
+    }
+    return false
 }

@@ -108,7 +108,12 @@ import WasmdGuests
             let listener = try Listener(.ipv4([127, 0, 0, 1], port: 0), on: guests.loop)
             let address = try #require(listener.address)
             listener.close()
-            try await guests.loop.sleep(for: .milliseconds(5))
+            // A process that is being started beside this test has a copy of it for a moment.
+            for _ in 0..<5000 {
+                let isOpen = (try? await ByteStream.connect(to: address, on: guests.loop)) != nil
+                guard isOpen else { break }
+                try await guests.loop.sleep(for: .milliseconds(2))
+            }
             do {
                 _ = try await transport.dial(.address(address), on: guests)
                 Issue.record("it was connected")

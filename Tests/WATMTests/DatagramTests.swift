@@ -131,7 +131,9 @@ import WasmdGuests
         try onLoop { guests in
             let (server, remote) = try echoServer(on: guests.loop)
             var options = TransportService.Options()
-            options.datagramIdleTime = .milliseconds(300)
+            // Longer than eight guests take to start: a peer that has no answer yet is forgotten
+            // then as well.
+            options.datagramIdleTime = .seconds(2)
             let service = TransportService([transport], .dial, to: remote, options)
             let (socket, address) = try serve(service, on: guests)
             let sockets = guests.socketCount

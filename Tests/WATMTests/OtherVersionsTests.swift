@@ -7,6 +7,15 @@ import WasmdGuests
 
 @testable import WasmdWATM
 
+/// An address at which nobody listens, and that nobody is given who asks for any port: Linux takes
+/// those from 32,768 on.
+private func unusedAddress(on loop: EventLoop) async -> SystemAddress {
+    while true {
+        let address = SystemAddress.ipv4([127, 0, 0, 1], port: .random(in: 20_000..<32_000))
+        if (try? await ByteStream.connect(to: address, on: loop)) == nil { return address }
+    }
+}
+
 /// v1 and its preview.
 @Suite struct OtherVersionsTests {
     /// A guest of v1 that copies; its text as it is or with another dialer.
@@ -231,11 +240,8 @@ import WasmdGuests
 
     @Test func runningAnEntry() throws {
         try onLoop { guests in
-            let free = try Listener(.ipv4([127, 0, 0, 1], port: 0), on: guests.loop)
-            let address = try #require(free.address)
+            let address = await unusedAddress(on: guests.loop)
             let port = try #require(address.port)
-            free.close()
-            try await guests.loop.sleep(for: .milliseconds(5))
             var options = quiet()
             options.addresses.allow("127.0.0.1:\(port)")
             let transport = try Transport(module(preview(port)), options)
@@ -258,11 +264,8 @@ import WasmdGuests
     /// for a second connection.
     @Test func whoPollsDoesNotWaitInAccept() throws {
         try onLoop { guests in
-            let free = try Listener(.ipv4([127, 0, 0, 1], port: 0), on: guests.loop)
-            let address = try #require(free.address)
+            let address = await unusedAddress(on: guests.loop)
             let port = try #require(address.port)
-            free.close()
-            try await guests.loop.sleep(for: .milliseconds(5))
             let text = preview(port)
                 .replacing(
                     "(memory (export",
