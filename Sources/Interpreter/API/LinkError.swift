@@ -1,4 +1,4 @@
-/// The imports of a module that could not be resolved: all of them.
+/// The imports of a module that could not be resolved: all of them, up to a thousand.
 public struct LinkError: Error {
     /// An import and the reason why it could not be resolved.
     public struct Failure: Sendable {
@@ -25,7 +25,24 @@ public struct LinkError: Error {
     }
 
     /// In the order of the module's imports; never empty.
-    public let failures: [Failure]
+    public private(set) var failures: [Failure] = []
+    /// How many there are beyond those.
+    public private(set) var omittedCount = 0
+
+    /// A module of some megabytes may have a million imports.
+    private static let limit = 1000
+
+    /// Adds a failure, which is made only if it is kept.
+    mutating func add(_ failure: () -> Failure) {
+        if failures.count < Self.limit {
+            failures.append(failure())
+        } else {
+            omittedCount += 1
+        }
+    }
+
+    /// Throws this error if there are failures.
+    func check() throws(LinkError) { if !failures.isEmpty { throw self } }
 }
 
 extension LinkError.Failure: CustomStringConvertible {
@@ -46,7 +63,10 @@ extension LinkError.Failure: CustomStringConvertible {
 
 extension LinkError: CustomStringConvertible {
     /// One line per failure.
-    public var description: String { failures.map(\.description).joined(separator: "\n") }
+    public var description: String {
+        failures.map(\.description).joined(separator: "\n")
+            + (omittedCount > 0 ? "\nand \(omittedCount) more" : "")
+    }
 }
 
 /// A module and a store of different engines were used together.

@@ -180,7 +180,7 @@ public final class Linker {
         let matching = ImportMatching(module)
         let types = module.engine.types
         var found: [PreparedImports.Import] = []
-        var failures: [LinkError.Failure] = []
+        var error = LinkError()
         for wanted in module.imports {
             let definition = definition(Key(module: wanted.module, name: wanted.name))
             let reason: LinkError.Failure.Reason?
@@ -202,9 +202,9 @@ public final class Linker {
                 reason = matching.mismatch(.memory(memory.currentType), wanted.type)
                 found.append(.memory(memory))
             }
-            if let reason { failures.append(matching.failure(wanted, reason)) }
+            if let reason { error.add { matching.failure(wanted, reason) } }
         }
-        if !failures.isEmpty { throw LinkError(failures: failures) }
+        try error.check()
         return PreparedModule(module, PreparedImports(found, preparations))
     }
 }

@@ -16,6 +16,7 @@ public final class Module: Sendable {
     let tracedSegments: [Int]
 
     private let exportIndices = Mutex<[Name: Int]?>(nil)
+    private let exportNames = Mutex<[FunctionIndex: Name]?>(nil)
     private let nameSection = Mutex<NameSection??>(nil)
     private let debugInformation = Mutex<DebugInfo??>(nil)
     private let knownFingerprint = Mutex<ModuleFingerprint?>(nil)
@@ -127,8 +128,14 @@ public final class Module: Sendable {
     /// A function's name in the name section, or the first name that it is exported by.
     public func name(ofFunction index: FunctionIndex) -> String? {
         if let name = names?.functions[index] { return name.description }
-        let export = exports.first { $0.kind == .function && $0.index == index }
-        return export?.name.description
+        let name = exportNames.withLock { names in
+            if let names { return names[index] }
+            let functions = exports.lazy.filter { $0.kind == .function }
+            let made = [FunctionIndex: Name](functions.map { ($0.index, $0.name) }) { first, _ in first }
+            names = made
+            return made[index]
+        }
+        return name?.description
     }
 
     /// The hash of the module's bytes. Computed on first use.

@@ -216,6 +216,9 @@ struct StackTree {
         var frame: Int
     }
 
+    /// A guest may have another thousand frames in each sample.
+    private static let nodeLimit = 200_000
+
     private(set) var nodes: [Node] = []
     private var numbers: [Node: Int] = [:]
     /// The nodes of the last stack, outermost first: the next one is mostly like it.
@@ -234,7 +237,10 @@ struct StackTree {
                     last.removeSubrange(min(depth, last.count)...)
                     isLikeLast = false
                 }
-                node = self.node(Node(parent: node, frame: frame))
+                let next = Node(parent: node, frame: frame)
+                // What is too much to be told apart counts for what it is in.
+                guard nodes.count < Self.nodeLimit || numbers[next] != nil else { return node }
+                node = self.node(next)
                 last.append(node)
             }
             depth += 1

@@ -46,17 +46,17 @@ struct ImportMatching {
     func resolve(_ given: [External?], in store: Store) throws -> [ResolvedImport] {
         var resolved: [ResolvedImport] = []
         resolved.reserveCapacity(given.count)
-        var failures: [LinkError.Failure] = []
+        var error = LinkError()
         for (index, wanted) in module.imports.enumerated() {
             if index & 255 == 255 { try store.checkStop() }
             let external = index < given.count ? given[index] : nil
             if let reason = mismatch(external, wanted.type, in: store) {
-                failures.append(failure(wanted, reason))
+                error.add { failure(wanted, reason) }
             } else if let external {
                 resolved.append(ResolvedImport(external))
             }
         }
-        if !failures.isEmpty { throw LinkError(failures: failures) }
+        try error.check()
         return resolved
     }
 

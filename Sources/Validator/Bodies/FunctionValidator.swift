@@ -120,15 +120,26 @@ struct FunctionValidator: ~Copyable {
         }
     }
 
+    /// Operands that a constant expression may have at one time: whoever computes it keeps them.
+    private static let constantOperands = 100_000
+
     /// Instructions of a constant expression.
     mutating func constantInstructions() throws(Stop) {
+        checkpoint = reader.offset + Self.bytesBetweenChecks
         repeat {
             start = reader.offset
+            if start >= checkpoint {
+                checkpoint = start + Self.bytesBetweenChecks
+                if let cancellation, cancellation.isCancelled { throw fail(.cancelled) }
+            }
             let opcode: Opcode
             do { opcode = try reader.opcode() } catch { throw malformed(error) }
             guard opcode.isConstant else { throw fail(.constantExpressionRequired) }
             if opcode.isExtendedConstant { required |= Features.extendedConstants.rawValue }
             try instruction(opcode)
+            guard operands.height <= Self.constantOperands else {
+                throw fail(.limitExceeded(.operands(Self.constantOperands)))
+            }
         } while !frames.isEmpty
     }
 

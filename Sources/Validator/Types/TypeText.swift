@@ -3,43 +3,94 @@ import WasmDecoder
 /// Types in canonical form as text: what a type is, in place of its number.
 extension TypeRegistry {
     /// `(ref null (struct i32 (mut (ref array))))`: types inside of others are named by their kind.
-    public func text(_ type: ValueType) -> String { text(type, depth: 1) }
+    /// What is longer than about a thousand bytes ends with `...`.
+    public func text(_ type: ValueType) -> String {
+        var writer = TypeWriter(registry: self)
+        writer.add(type, depth: 1)
+        return writer.text
+    }
 
-    /// `(i32, (ref (array i8))) -> (f32)`
-    public func text(_ type: FunctionType) -> String { text(type, depth: 1) }
+    /// `(i32, (ref (array i8))) -> (f32)`, cut in the same way.
+    public func text(_ type: FunctionType) -> String {
+        var writer = TypeWriter(registry: self)
+        writer.add(type, depth: 1)
+        return writer.text
+    }
+}
 
-    private func text(_ type: ValueType, depth: Int) -> String {
+/// Writes a type. A type of a few bytes may refer a thousand times to one of ten thousand fields.
+private struct TypeWriter {
+    let registry: TypeRegistry
+    private(set) var text = ""
+
+    /// Bytes after which nothing is begun any more.
+    private static let limit = 1000
+
+    private var isFull: Bool { text.utf8.count >= Self.limit }
+
+    mutating func add(_ type: ValueType, depth: Int) {
         guard let reference = type.reference, let id = reference.heapType.typeIndex else {
-            return "\(type)"
+            text += "\(type)"
+            return
         }
-        return "(ref \(reference.isNullable ? "null " : "")\(text(id, depth: depth)))"
+        text += reference.isNullable ? "(ref null " : "(ref "
+        add(id, depth: depth)
+        text += ")"
     }
 
-    private func text(_ type: FunctionType, depth: Int) -> String {
-        let list = { (types: [ValueType]) in
-            "(" + types.map { self.text($0, depth: depth) }.joined(separator: ", ") + ")"
-        }
-        return "\(list(type.parameters)) -> \(list(type.results))"
+    mutating func add(_ type: FunctionType, depth: Int) {
+        add(type.parameters, depth: depth)
+        text += " -> "
+        add(type.results, depth: depth)
     }
 
-    private func text(_ id: TypeID, depth: Int) -> String {
-        let field = { (field: FieldType) in
-            let storage: String =
-                switch field.storage {
-                case .value(let type): self.text(type, depth: depth - 1)
-                case .i8: "i8"
-                case .i16: "i16"
-                }
-            return field.isMutable ? "(mut \(storage))" : storage
+    private mutating func add(_ types: [ValueType], depth: Int) {
+        text += "("
+        for (index, type) in types.enumerated() {
+            if index > 0 { text += ", " }
+            guard !isFull else {
+                text += "..."
+                break
+            }
+            add(type, depth: depth)
         }
-        switch definition(id).composite {
+        text += ")"
+    }
+
+    private mutating func add(_ id: TypeID, depth: Int) {
+        switch registry.definition(id).composite {
         case .function(let type):
-            return depth > 0 ? "(func \(text(type, depth: depth - 1)))" : "func"
+            guard depth > 0 else { return text += "func" }
+            text += "(func "
+            add(type, depth: depth - 1)
+            text += ")"
         case .structure(let fields):
-            return depth > 0
-                ? "(\((["struct"] + fields.map(field)).joined(separator: " ")))" : "struct"
+            guard depth > 0 else { return text += "struct" }
+            text += "(struct"
+            for field in fields {
+                text += " "
+                guard !isFull else {
+                    text += "..."
+                    break
+                }
+                add(field, depth: depth - 1)
+            }
+            text += ")"
         case .array(let element):
-            return depth > 0 ? "(array \(field(element)))" : "array"
+            guard depth > 0 else { return text += "array" }
+            text += "(array "
+            add(element, depth: depth - 1)
+            text += ")"
         }
+    }
+
+    private mutating func add(_ field: FieldType, depth: Int) {
+        if field.isMutable { text += "(mut " }
+        switch field.storage {
+        case .value(let type): add(type, depth: depth)
+        case .i8: text += "i8"
+        case .i16: text += "i16"
+        }
+        if field.isMutable { text += ")" }
     }
 }

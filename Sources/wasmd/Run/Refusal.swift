@@ -99,7 +99,9 @@ extension Refusal {
         switch error {
         case let error as LinkError:
             let lines = error.failures.map { "\n  " + printable($0.description) }
-            reason = "these imports are not there or do not match:" + lines.joined()
+            reason =
+                "these imports are not there or do not match:" + lines.joined()
+                + (error.omittedCount > 0 ? "\n  and \(error.omittedCount) more" : "")
             hint = Self.hint(for: error)
         case let error as Refusal:
             self = error
