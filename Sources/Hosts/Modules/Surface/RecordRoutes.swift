@@ -113,16 +113,20 @@ extension OrchestratorSurface {
         case .post:
             let (zones, levels) = try Zones.read(try await body(exchange))
             let list = Document.array(levels.map { .string($0) })
+            var known = NamedValues<ObjectID>()
+            for entry in collection.all() {
+                guard let name = entry.document["zone"]?.stringValue else { continue }
+                if known[name] == nil { known[name] = entry.id }
+            }
             for zone in zones {
-                let known = collection.all().first { $0.document["zone"] == zone["zone"] }
-                let id = known?.id ?? collection.newID()
+                let id = zone["zone"]?.stringValue.flatMap { known[$0] } ?? collection.newID()
                 var document = zone
                 document.set("_id", .string(id.description))
                 document.set("dateReceived", Clock.text)
                 try await collection.put(id, document, on: exchange.loop)
             }
-            let known = collection.all().first { $0.document["type"] == "riskLevels" }
-            let id = known?.id ?? collection.newID()
+            let stored = collection.all().first { $0.document["type"] == "riskLevels" }
+            let id = stored?.id ?? collection.newID()
             try await collection.put(
                 id,
                 .object([

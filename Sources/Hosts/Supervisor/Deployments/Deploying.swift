@@ -69,6 +69,9 @@ extension Supervisor {
         return deployment
     }
 
+    /// Missing files that a warning names.
+    private static let missingLimit = 1000
+
     /// Files of deployment mounts that were not sent, and that no init function makes.
     private static func missingFiles(
         _ node: DeploymentNode, _ modules: [DeployedModule]
@@ -78,9 +81,10 @@ extension Supervisor {
             guard let functions = node.mounts[module.name],
                 functions["_wasmiot_init"] == nil
             else { continue }
-            let names = module.files.map { Name($0.name) }
+            let names = Set(module.files.map { Name($0.name) })
             for function in functions.entries {
                 for mount in function.value.deployment where !names.contains(Name(mount.path)) {
+                    guard missing.count < Self.missingLimit else { return missing }
                     missing.append(
                         "module '\(module.name)': the file '\(mount.path)' of function "
                             + "'\(function.name)' is missing")
@@ -100,11 +104,11 @@ extension Supervisor {
     }
 
     private func check(_ node: DeploymentNode) throws(SupervisorError) {
-        func safe(_ name: String, _ place: String) throws(SupervisorError) {
+        func safe(_ name: String, _ place: @autoclosure () -> String) throws(SupervisorError) {
             guard MountName.isSafe(name) else {
                 throw .node(
                     DocumentFault(
-                        place, expected: "a name of 1 to 255 bytes without '/', not '.' or '..'"))
+                        place(), expected: "a name of 1 to 255 bytes without '/', not '.' or '..'"))
             }
         }
         try safe(node.deployment, "deploymentId")

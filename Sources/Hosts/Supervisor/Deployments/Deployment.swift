@@ -84,12 +84,10 @@ struct StoredFile: Sendable, Equatable {
     ) {
         deployment = node.deployment
         var paths = Set(files.map { Array($0.name.utf8) })
-        for mounts in node.mounts.entries where mounts.name.utf8.elementsEqual(name.utf8) {
-            for function in mounts.value.entries {
-                // Files of deployment mounts that were not fetched are the module's own.
-                for stage in [MountStage.execution, .output] {
-                    for mount in function.value[stage] { paths.insert(Array(mount.path.utf8)) }
-                }
+        for function in node.mounts[name]?.entries ?? [] {
+            // Files of deployment mounts that were not fetched are the module's own.
+            for stage in [MountStage.execution, .output] {
+                for mount in function.value[stage] { paths.insert(Array(mount.path.utf8)) }
             }
         }
         mountPaths = paths
