@@ -83,7 +83,7 @@ extension Orchestrator {
         let name = document["name"]?.stringValue
         if folder == "device", let known = name.flatMap({ devices.named($0) }) { return known.id }
         if document["_id"] != nil { return Self.id(document) }
-        return name.flatMap { collection.named($0).first?.id } ?? collection.newID()
+        return name.flatMap { collection.ids(named: $0).first } ?? collection.newID()
     }
 
     /// The id of a document, also as extended JSON of MongoDB writes it.
@@ -96,7 +96,7 @@ extension Orchestrator {
         _ = try await registry.deleteAll()
         _ = try await devices.delete(devices.all().filter { !$0.isOrchestrator }.map(\.id))
         for (folder, collection) in exported where folder != "module" && folder != "device" {
-            try await collection.delete(collection.all().map(\.id))
+            try await collection.delete(collection.ids)
         }
     }
 

@@ -23,8 +23,8 @@ final class Executions: Sendable {
     private let state = Mutex(State())
 
     /// - Parameter limit: of those that have ended.
-    init(_ store: RecordStore, limit: Int, runningLimit: Int) throws {
-        stored = try Collection(store, "execution")
+    init(_ store: RecordStore, _ room: Room, limit: Int, runningLimit: Int) throws {
+        stored = try Collection(store, "execution", Room(ofLast: limit, bytes: room.bytes))
         self.limit = max(limit, 1)
         self.runningLimit = runningLimit
     }
@@ -62,8 +62,6 @@ final class Executions: Sendable {
     /// Stores one that has ended.
     func keep(_ execution: Execution, on loop: EventLoop) async throws {
         try await stored.put(execution.id, execution.document, on: loop)
-        let surplus = stored.count - limit
-        if surplus > 0 { try await stored.delete(stored.all().prefix(surplus).map(\.id)) }
     }
 
     /// Whether one of a deployment runs that a schedule began.

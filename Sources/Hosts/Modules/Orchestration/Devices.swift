@@ -13,8 +13,8 @@ final class Devices: Sendable {
     private let removed = Mutex<[Device]>([])
     private static let removedLimit = 1000
 
-    init(_ store: RecordStore) throws {
-        collection = try Collection(store, "device")
+    init(_ store: RecordStore, _ room: Room) throws {
+        collection = try Collection(store, "device", room)
         var devices: [ObjectID: Device] = [:]
         for entry in collection.all() { devices[entry.id] = Device(entry.id, entry.document) }
         let loaded = devices

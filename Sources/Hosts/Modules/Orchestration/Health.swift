@@ -11,6 +11,7 @@ extension Orchestrator {
     /// - Parameter address: where the server listens.
     public func start(port: UInt16, address: String, on loop: EventLoop) async throws {
         try await begin(port: port, address: address, on: loop)
+        reportLeft()
         loop.spawn { [self] in await attendSchedules(on: loop) }
         loop.spawn { [self] in
             while !Task.isCancelled {

@@ -123,7 +123,7 @@ extension OrchestratorSurface {
         case (.put, 2) where words[0] == "failover":
             try await update(exchange, words[1], isFailover: true)
         case (.delete, 0):
-            try await exchange.json(count(try await delete(deployments.all())))
+            try await exchange.json(count(try await delete(deployments.ids)))
         case (.delete, 1): try await deleteOne(exchange, words[0])
         default: throw Failure.badURL
         }
@@ -158,19 +158,19 @@ extension OrchestratorSurface {
             try await orchestrator.deploy(entry.id, document, on: exchange.loop))
     }
 
-    private func delete(_ entries: [Collection.Entry]) async throws -> Int {
-        for entry in entries { try await orchestrator.datalist.begin(entry.id.description) }
-        return try await orchestrator.deployments.delete(entries.map(\.id))
+    private func delete(_ ids: [ObjectID]) async throws -> Int {
+        for id in ids { try await orchestrator.datalist.begin(id.description) }
+        return try await orchestrator.deployments.delete(ids)
     }
 
     private func deleteOne(_ exchange: Exchange, _ text: String) async throws {
         guard let id = ObjectID(text) else {
             throw Failure(.badRequest, "message", only: "Invalid deployment id")
         }
-        guard let entry = orchestrator.deployments[id] else {
+        guard orchestrator.deployments[id] != nil else {
             throw Failure(.notFound, "message", only: "Deployment not found")
         }
-        try await exchange.json(count(try await delete([entry])))
+        try await exchange.json(count(try await delete([id])))
     }
 
     // MARK: The orchestrator as a supervisor
@@ -196,8 +196,8 @@ extension OrchestratorSurface {
         let id = entry.id.description
         switch (Self.method(exchange), function) {
         case (.get, "get"):
-            try await exchange.json(
-                .object([.init("result", orchestrator.datalist.history(id))]))
+            try await exchange.list(
+                orchestrator.datalist.history(id), after: #"{"result":["#, before: "]}")
         case (.get, "push"), (.put, "push"), (.post, "push"):
             try await push(exchange, id)
         case (.post, ModuleRegistry.initFunction):
