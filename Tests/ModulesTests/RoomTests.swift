@@ -162,4 +162,64 @@ import WasmdModules
                 try await house.send(.get, "/zoneRiskLevels").json.arrayValue?.count == 41)
         }
     }
+
+    /// A description of functions whose names have 200 bytes and a number.
+    private static func description(_ count: Int) -> Document {
+        let name = String(repeating: "f", count: 200)
+        let names = (0..<count).map { Document.string("\(name)\($0)") }
+        return .object([.init("supervisorInterfaces", .array(names))])
+    }
+
+    @Test func descriptionsHaveRoom() throws {
+        try ModulesHouse.open(Self.options(64 << 10)) { house in
+            try await house.orchestrator.start(
+                port: house.port, address: "127.0.0.1", on: house.loop)
+            func description(_ name: String) async throws -> Document {
+                try await house.send(.get, "/file/device/\(name)").json["description"] ?? .null
+            }
+            for name in ["first", "second"] {
+                let made = try await FakeSupervisor.start(
+                    on: house.loop, description: Self.description(200))
+                _ = try await house.register(name, made)
+            }
+            #expect(try await description("first") == Self.description(200))
+            let reason = try await description("second")["error"]?.stringValue ?? ""
+            #expect(reason.contains("all together 65536"), "\(reason)")
+            // What the first one had is free again.
+            #expect(try await house.send(.delete, "/file/device/first").status == 200)
+            let third = try await FakeSupervisor.start(
+                on: house.loop, description: Self.description(200))
+            _ = try await house.register("third", third)
+            #expect(try await description("third") == Self.description(200))
+        }
+    }
+
+    @Test func whatADeviceSaysIsBounded() throws {
+        try ModulesHouse.open(OrchestrationTests.options) { house in
+            try await house.orchestrator.start(
+                port: house.port, address: "127.0.0.1", on: house.loop)
+            let numbers = Document.array([Document](repeating: .integer(1), count: 3000))
+            let large = try await FakeSupervisor.start(
+                on: house.loop, description: Self.description(4500),
+                health: .object([.init("numbers", numbers)]))
+            _ = try await house.register("large", large)
+            let device = try await house.send(.get, "/file/device/large").json
+            let reason = device["description"]?["error"]?.stringValue ?? ""
+            #expect(reason.contains("one may take 1048576"), "\(reason)")
+            #expect(device["health"]?["report"] == .null)
+            let name = String(repeating: "n", count: 256)
+            let addresses = (0..<65).map { "\"10.0.0.\($0)\"" }.joined(separator: ",")
+            for registration in [
+                #"{"name":"\#(name)","port":9,"addresses":["127.0.0.1"]}"#,
+                #"{"name":"d","port":9,"addresses":[\#(addresses)]}"#,
+                #"{"name":"d","port":9,"addresses":["\#(name)"]}"#,
+            ] {
+                let refused = try await house.send(
+                    .post, "/file/device/discovery/register", json: registration)
+                #expect(refused.status == 400, "\(refused.text)")
+                let error = refused.json["error"]?.stringValue ?? ""
+                #expect(error.contains("at most"), "\(error)")
+            }
+        }
+    }
 }

@@ -42,8 +42,9 @@ public final class Orchestrator: Sendable {
         /// How often, and after how long, a result is asked for again that is not there yet.
         public var retryCount = 5
         public var retryDelay = Duration.seconds(5)
-        /// Bytes that the documents of one kind take in memory: devices, logs, lists, cards, zones,
-        /// certificates, executions. Four times as many are for modules, and for deployments.
+        /// Bytes that the documents of one kind take in memory: descriptions of devices, logs, lists,
+        /// cards, zones, certificates, executions. Four times as many are for modules, for
+        /// deployments, and for devices.
         public var documentMemory = 64 << 20
         /// Logs of devices that are kept.
         public var logLimit = 10_000
@@ -96,7 +97,7 @@ public final class Orchestrator: Sendable {
         let room = Room(bytes: options.documentMemory)
         let large = Room(bytes: room.bytes > Int.max / 4 ? Int.max : room.bytes * 4)
         registry = try ModuleRegistry(store, large, moduleLimit: options.moduleLimit)
-        devices = try Devices(store, room)
+        devices = try Devices(store, large, descriptionRoom: room.bytes)
         deployments = try Collection(store, "deployment", large)
         executions = try Executions(
             store, room, limit: options.executionLimit, runningLimit: options.executionsAtOnce)

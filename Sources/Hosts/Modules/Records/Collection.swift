@@ -123,6 +123,7 @@ final class Collection: Sendable {
         var found: [Entry] = []
         var byteCount = 0
         var isFull = false
+        let limit = room.evicts ? room.bytes : room.bytesOfChanges
         var state = State()
         for key in keys {
             guard let id = ObjectID(bytes: key.key.dropFirst(prefix.count)) else { continue }
@@ -134,13 +135,13 @@ final class Collection: Sendable {
                 let text = Self.text(record.value, store)
             else { continue }
             // No byte of a document is written with more than six.
-            guard text.count / 6 <= room.bytes else {
+            guard text.count / 6 <= limit else {
                 state.left.insert(id)
                 continue
             }
             guard let document = try? JSONReader.read(text, options: .stored) else { continue }
             let size = Entry.byteCount(document)
-            guard byteCount + size <= room.bytes else {
+            guard size <= limit - byteCount else {
                 state.left.insert(id)
                 isFull = room.evicts
                 continue
@@ -225,11 +226,12 @@ final class Collection: Sendable {
     }
 
     /// Takes room for a document that is to be written. One that becomes smaller always has some.
-    private func reserve(_ id: ObjectID, _ size: Int) throws {
+    private func reserve(_ id: ObjectID, _ size: Int, isChange: Bool) throws {
+        let limit = isChange ? room.bytesOfChanges : room.bytes
         let isRefused = state.withLock { state -> Bool in
             let known = state.entries[id]?.byteCount ?? 0
             let taken = (room.evicts ? 0 : state.byteCount - known) + state.reserved
-            if size > known, size > room.bytes - taken { return true }
+            if size > known, size > limit - taken { return true }
             state.reserved += size
             state.left.remove(id)
             return false
@@ -270,7 +272,8 @@ final class Collection: Sendable {
             var document = entry.document
             let attachments = try change(&document)
             do {
-                try await write(id, document, attachments, .version(entry.version), on: loop)
+                try await write(
+                    id, document, attachments, .version(entry.version), isChange: true, on: loop)
                 return document
             } catch StorageError.conflict {
                 // The other change is the base of this one. It is in memory soon.
@@ -281,10 +284,10 @@ final class Collection: Sendable {
 
     private func write(
         _ id: ObjectID, _ document: Document, _ attachments: Attachments,
-        _ condition: Transaction.Condition?, on loop: EventLoop
+        _ condition: Transaction.Condition?, isChange: Bool = false, on loop: EventLoop
     ) async throws {
         let size = Entry.byteCount(document)
-        try reserve(id, size)
+        try reserve(id, size, isChange: isChange)
         do {
             defer { state.withLock { $0.reserved -= size } }
             let version = try await commit(id, document, attachments, condition, on: loop)

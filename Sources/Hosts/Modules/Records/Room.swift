@@ -19,6 +19,10 @@ struct Room: Sendable {
         evicts = true
     }
 
+    /// Bytes with what changes of documents may take beyond: the server notes what has happened to a
+    /// deployment, also if clients have filled the room.
+    var bytesOfChanges: Int { bytes > Int.max / 2 ? Int.max : bytes + bytes / 4 }
+
     /// Why a document is not taken.
     func refusal(of size: Int, _ name: String) -> Failure {
         if size > bytes {

@@ -25,8 +25,10 @@ extension OrchestratorSurface {
             guard let device = devices.find(words[0]) else { throw unknownDevice(words[0]) }
             try await exchange.json(device.json)
         case (.delete, 0):
-            let ids = devices.all().filter { !$0.isOrchestrator }.map(\.id)
-            try await exchange.json(count(try await devices.delete(ids, canReturn: true)))
+            let own = devices.all().filter(\.isOrchestrator).map(\.id)
+            let ids = Set(devices.all().map(\.id) + devices.collection.ids).subtracting(own)
+            let removed = try await devices.delete(Array(ids), canReturn: true)
+            try await exchange.json(count(removed))
         case (.delete, 1):
             guard let device = devices.find(words[0]), !device.isOrchestrator else {
                 throw unknownDevice(words[0])
