@@ -3,7 +3,8 @@ import Testing
 import WasmdDocuments
 import WasmdEventLoop
 import WasmdHTTP
-import WasmdModules
+
+@testable import WasmdModules
 
 /// What documents take in memory is bounded, also after a restart.
 @Suite struct RoomTests {
@@ -219,6 +220,37 @@ import WasmdModules
                 #expect(refused.status == 400, "\(refused.text)")
                 let error = refused.json["error"]?.stringValue ?? ""
                 #expect(error.contains("at most"), "\(error)")
+            }
+        }
+    }
+
+    /// An archive of one file with cards.
+    private static func archive(_ count: Int) throws -> [UInt8] {
+        let cards = (0..<count).map { #"{"name":"n\#($0)","nodeid":"\#(text)"}"# }
+        let bytes = Array("[\(cards.joined(separator: ","))]".utf8)
+        let header = try #require(
+            TarHeader.block(Array("nodecards/all.json".utf8), size: bytes.count, seconds: 0))
+        return header + bytes + TarHeader.padding(bytes.count) + TarHeader.end
+    }
+
+    @Test func importsHaveRoom() throws {
+        try ModulesHouse.open(Self.options(32 << 10)) { house in
+            func add(_ count: Int) async throws -> Answer {
+                try await house.send(
+                    .post, "/import", Self.archive(count), [("Content-Type", "application/x-tar")])
+            }
+            // All of it would be in memory before anything is stored.
+            let huge = try await add(300)
+            #expect(huge.status == 413 && huge.json["errorText"] == "the import is too large")
+            let large = try await add(50)
+            #expect(large.status == 507, "\(large.text)")
+            #expect(try await house.send(.get, "/nodeCards").json == .array([]))
+            for _ in 0..<2 {
+                let answer = try await add(10)
+                #expect(answer.status == 200 && answer.json["nodecards"] == .integer(10))
+                // Those without an id replace the ones of their names.
+                let cards = try await house.send(.get, "/nodeCards").json.arrayValue ?? []
+                #expect(cards.compactMap { $0["name"]?.stringValue } == (0..<10).map { "n\($0)" })
             }
         }
     }

@@ -84,6 +84,7 @@ public final class Orchestrator: Sendable {
         /// Origins of the configuration.
         var cors = CORSPolicy()
         var clients: [ObjectIdentifier: HTTPClient] = [:]
+        var isImporting = false
         /// Asks the local network again who is there.
         var onReset: @Sendable () -> Void = {}
     }
@@ -119,6 +120,23 @@ public final class Orchestrator: Sendable {
                     + "there after a start with room, and deleted with all others of their kind")
         }
     }
+
+    // MARK: Imports
+
+    /// Bytes of an import in memory.
+    var importMemory: Int {
+        options.documentMemory > Int.max / 8 ? Int.max : max(options.documentMemory, 1) * 8
+    }
+
+    /// Whether an import may begin: one at a time, since all of it is in memory.
+    func beginImport() -> Bool {
+        state.withLock { state in
+            defer { state.isImporting = true }
+            return !state.isImporting
+        }
+    }
+
+    func endImport() { state.withLock { $0.isImporting = false } }
 
     // MARK: Pages of browsers
 

@@ -154,6 +154,13 @@ final class Devices: Sendable {
             "there are \(limit) devices, the limit: delete some")
     }
 
+    /// Checks that there is a place for devices, beside those that are there or in their place.
+    func check(_ ids: [ObjectID], clearing: Bool) throws {
+        let known = clearing ? [] : all().map(\.id)
+        let count = Set(known).union(ids).count
+        guard count <= Self.limit else { throw Self.tooMany }
+    }
+
     /// Adds a device, or replaces the one with its id.
     func put(_ device: Device, on loop: EventLoop) async throws {
         guard state.withLock({ $0.admits(device.id) }) else { throw Self.tooMany }

@@ -225,6 +225,26 @@ final class Collection: Sendable {
             id, document, attachments, ifAbsent ? .absent : nil, on: loop)
     }
 
+    /// Checks that documents have room.
+    ///
+    /// - Parameters:
+    ///   - sizes: what each takes in memory.
+    ///   - replacing: whether they replace those with the same ids, and not the other way round.
+    ///   - clearing: whether they replace all that are there.
+    func check(_ sizes: [ObjectID: Int], replacing: Bool, clearing: Bool) throws {
+        guard !room.evicts else { return }
+        let isRefused = state.withLock { state -> Bool in
+            var added = 0
+            for (id, size) in sizes {
+                let known = clearing ? nil : state.entries[id]?.byteCount
+                if known == nil || replacing { added += size - (known ?? 0) }
+            }
+            let taken = clearing ? 0 : state.byteCount + state.reserved
+            return added > 0 && added > room.bytes - taken
+        }
+        if isRefused { throw room.refusal(of: 0, name) }
+    }
+
     /// Takes room for a document that is to be written. One that becomes smaller always has some.
     private func reserve(_ id: ObjectID, _ size: Int, isChange: Bool) throws {
         let limit = isChange ? room.bytesOfChanges : room.bytes
