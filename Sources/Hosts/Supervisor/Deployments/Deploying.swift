@@ -18,6 +18,15 @@ extension Supervisor {
     @discardableResult
     public func deploy(_ node: DeploymentNode, on loop: EventLoop) async throws -> Deployment {
         try check(node)
+        let size: NodeSize
+        do throws(BSONError) {
+            size = try NodeSize(node)
+        } catch {
+            // A name with a zero byte, or an integer beyond 64 bits.
+            throw SupervisorError.node(DocumentFault("", expected: "what can be stored: \(error)"))
+        }
+        try reserve(size, for: node.deployment)
+        defer { release(size) }
         let client = try tools(loop).client
         var modules: [DeployedModule] = []
         var failures: [String] = []
@@ -57,7 +66,7 @@ extension Supervisor {
         }
         guard failures.isEmpty else { throw SupervisorError.fetching(failures) }
         warnings += Self.missingFiles(node, modules)
-        let deployment = Deployment(node, modules, warnings: warnings)
+        let deployment = Deployment(node, modules, size, warnings: warnings)
         do {
             try await DeploymentRecords.put(deployment, in: store, on: loop)
         } catch let error as StorageError {
