@@ -9,6 +9,8 @@ final class Datalist: Sendable {
     /// Bytes of one text.
     static let entryLimit = 1 << 20
     static let countLimit = 10_000
+    /// Bytes of a request that pushes: devices need no token for it.
+    static let bodyLimit = entryLimit + (1 << 20)
 
     init(_ store: RecordStore, _ room: Room) throws {
         entries = try Collection(store, "datalist", room)

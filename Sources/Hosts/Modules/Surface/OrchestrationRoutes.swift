@@ -213,7 +213,8 @@ extension OrchestratorSurface {
     }
 
     private func push(_ exchange: Exchange, _ deployment: String) async throws {
-        let body = try await body(exchange)
+        let body = try await UploadBody.read(
+            exchange.request, limit: Datalist.bodyLimit, orchestrator.store)
         let file = body.files.first { $0.field == "entry" } ?? body.files.first
         let value =
             try await file?.bytes(
