@@ -72,6 +72,52 @@ import WasmdWasmiot
         }
     }
 
+    @Test func answersThatAreTooLargeAreNotKept() throws {
+        try ModulesHouse.openWithDevices([]) { house, _, _ in
+            let numbers = Document.array([Document](repeating: .integer(1), count: 200_000))
+            let supervisor = try await FakeSupervisor.start(
+                on: house.loop, description: OrchestrationTests.description,
+                results: ["fibo": numbers])
+            _ = try await house.register("a", supervisor)
+            _ = try await house.deploy(Self.step)
+            // Who waits for it gets all of it.
+            let whole = try await house.send(.post, "/execute/d", json: #"{"param0":7}"#)
+            #expect(whole.json["result"]?.arrayValue?.count == 200_000)
+            let id = try await begin(house, #"{"param0":7}"#)
+            let document = try await end(house, id)
+            #expect(document["status"] == "succeeded")
+            let kept = document["result"]?.stringValue ?? ""
+            #expect(kept.hasPrefix("left out: it takes 4800048 bytes"), "\(kept)")
+            let step = document["steps"]?[0]?["result"]?.stringValue ?? ""
+            #expect(step.hasPrefix("left out"), "\(step)")
+            let list = try await house.send(.get, "/executions").json.arrayValue ?? []
+            #expect(list.allSatisfy { $0["result"]?.stringValue == kept } && list.count == 2)
+        }
+    }
+
+    @Test func resultsOfAWorkflowAreBounded() {
+        var values = WorkflowValues(input: .null)
+        let half = Document.string(String(repeating: "x", count: 33 << 20))
+        #expect(values.set("a", half))
+        #expect(!values.set("b", half))
+        #expect(values.value("$steps.b") == nil)
+        #expect(values.set("a", .integer(1)))
+        #expect(values.value("$result") == .integer(1))
+        #expect(values.set("b", half))
+    }
+
+    @Test func whatDocumentsTake() {
+        let stride = MemoryLayout<Document>.stride
+        #expect(Document.null.heapSize == 0 && Document.integer(1).heapSize == 0)
+        #expect(Document.string(String(repeating: "x", count: 15)).heapSize == 0)
+        #expect(Document.string(String(repeating: "x", count: 16)).heapSize == 64)
+        #expect(Document.array([]).heapSize == 0 && Document.object([]).heapSize == 0)
+        #expect(Document.array([.null, .null]).heapSize == 2 * stride + 48)
+        #expect(Document.array([.array([.null])]).heapSize == 2 * (stride + 48))
+        let member = MemoryLayout<Document.Member>.stride
+        #expect(Document.object([.init("a", .bytes([1, 2]))]).heapSize == member + 48 + 50)
+    }
+
     @Test func executionsAreCancelled() throws {
         try ModulesHouse.openWithDevices(["a"]) { house, supervisors, _ in
             _ = try await house.deploy(Self.step)

@@ -191,4 +191,42 @@ import WasmdSupervisor
             #expect(list.text.split(separator: "\"deploymentId\":").count == count + 2)
         }
     }
+
+    @Test func functionsOfAllDeploymentsAreBounded() throws {
+        let folder = Array("/tmp/wasmd-supervisor-\(UInt64.random(in: 0...UInt64.max))".utf8)
+        defer { removeFolder(folder) }
+        var options = Supervisor.Options()
+        options.functionLimit = 2
+        try SupervisorHouse.open(options, folder: folder) { house in
+            try await house.deploy("d", [try Self.counter()])
+            try await house.deploy("e", [try Self.counter()])
+            // In the place of one with the same id.
+            try await house.deploy("e", [try Self.counter()])
+            let refused = try await house.send(
+                .post, "/deploy", json: house.node("f", [try Self.counter()]))
+            #expect(refused.status == 503, "\(refused.text)")
+            let reason = refused.json["error"]?.stringValue ?? ""
+            #expect(reason == "all deployments together may have 2 functions")
+            #expect(try await house.send(.delete, "/deploy/d").status == 200)
+            try await house.deploy("f", [try Self.counter()])
+        }
+        options.functionLimit = 1
+        try SupervisorHouse.open(options, folder: folder) { house in
+            let damage = house.supervisor.damage
+            #expect(damage.count == 1 && damage[0].contains("has no room"), "\(damage)")
+            let list = try await house.send(.get, "/deploy").json["deployments"]
+            #expect(list?.arrayValue?.count == 1)
+        }
+        options.functionLimit = 2
+        options.nodeTotalLimit = 1
+        try SupervisorHouse.open(options, folder: folder) { house in
+            #expect(house.supervisor.damage.count == 2)
+            let refused = try await house.send(
+                .post, "/deploy", json: house.node("g", [try Self.counter()]))
+            #expect(refused.status == 503)
+        }
+        try SupervisorHouse.open(folder: folder) { house in
+            #expect(house.supervisor.damage.isEmpty && house.supervisor.deployments.count == 2)
+        }
+    }
 }

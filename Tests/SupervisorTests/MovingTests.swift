@@ -50,6 +50,24 @@ import WasmdSupervisor
         }
     }
 
+    /// Twice such a setting is no number of 64 bits.
+    @Test func limitsThatAreVeryLarge() throws {
+        var options = Supervisor.Options()
+        options.instanceMemory = 1 << 63
+        try SupervisorHouse.open(options) { house in
+            try await house.deploy("d", [try Self.counter()])
+            for _ in 0..<4 { _ = try await house.run(Self.run) }
+            #expect(try await house.run(Self.run).json["result"] == "8")
+        }
+        options.limits.memory = 1 << 62
+        try SupervisorHouse.open(options) { house in
+            try await house.deploy("d", [try Self.counter()])
+            let bytes = [UInt8](repeating: 0, count: 2 << 20)
+            let refused = try await house.send(.put, Self.state, bytes)
+            #expect(refused.status == 400, "\(refused.text)")
+        }
+    }
+
     @Test func runsFollowTheInstance() throws {
         let folder = Array("/tmp/wasmd-supervisor-\(UInt64.random(in: 0...UInt64.max))".utf8)
         defer { removeFolder(folder) }

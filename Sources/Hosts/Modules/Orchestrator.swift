@@ -42,6 +42,10 @@ public final class Orchestrator: Sendable {
         /// How often, and after how long, a result is asked for again that is not there yet.
         public var retryCount = 5
         public var retryDelay = Duration.seconds(5)
+        /// Bytes that the documents of one kind take in memory: descriptions of devices, logs, lists,
+        /// cards, zones, certificates, executions. Four times as many are for modules, for
+        /// deployments, and for devices.
+        public var documentMemory = 64 << 20
         /// Logs of devices that are kept.
         public var logLimit = 10_000
         /// Executions that have ended and are kept.
@@ -80,6 +84,7 @@ public final class Orchestrator: Sendable {
         /// Origins of the configuration.
         var cors = CORSPolicy()
         var clients: [ObjectIdentifier: HTTPClient] = [:]
+        var isImporting = false
         /// Asks the local network again who is there.
         var onReset: @Sendable () -> Void = {}
     }
@@ -90,19 +95,48 @@ public final class Orchestrator: Sendable {
     public init(_ store: RecordStore, _ options: Options = Options()) throws {
         self.options = options
         self.store = store
-        registry = try ModuleRegistry(store, moduleLimit: options.moduleLimit)
-        devices = try Devices(store)
-        deployments = try Collection(store, "deployment")
+        let room = Room(bytes: options.documentMemory)
+        let large = Room(bytes: room.bytes > Int.max / 4 ? Int.max : room.bytes * 4)
+        registry = try ModuleRegistry(store, large, moduleLimit: options.moduleLimit)
+        devices = try Devices(store, large, descriptionRoom: room.bytes)
+        deployments = try Collection(store, "deployment", large)
         executions = try Executions(
-            store, limit: options.executionLimit, runningLimit: options.executionsAtOnce)
-        datalist = try Datalist(store)
-        logs = try Collection(store, "log")
-        certificates = try Collection(store, "certificate")
-        zones = try Collection(store, "zone")
+            store, room, limit: options.executionLimit, runningLimit: options.executionsAtOnce)
+        datalist = try Datalist(store, room)
+        logs = try Collection(store, "log", Room(ofLast: options.logLimit, bytes: room.bytes))
+        certificates = try Collection(
+            store, "certificate", Room(ofLast: .max, bytes: room.bytes))
+        zones = try Collection(store, "zone", room)
         var cards: [Card: Collection] = [:]
-        for card in Card.allCases { cards[card] = try Collection(store, card.rawValue) }
+        for card in Card.allCases { cards[card] = try Collection(store, card.rawValue, room) }
         self.cards = cards
     }
+
+    /// Reports stored documents that have no room in memory.
+    func reportLeft() {
+        for (folder, collection) in exported where collection.leftCount > 0 {
+            options.report(
+                "\(collection.leftCount) documents of '\(folder)' have no room in memory: they are "
+                    + "there after a start with room, and deleted with all others of their kind")
+        }
+    }
+
+    // MARK: Imports
+
+    /// Bytes of an import in memory.
+    var importMemory: Int {
+        options.documentMemory > Int.max / 8 ? Int.max : max(options.documentMemory, 1) * 8
+    }
+
+    /// Whether an import may begin: one at a time, since all of it is in memory.
+    func beginImport() -> Bool {
+        state.withLock { state in
+            defer { state.isImporting = true }
+            return !state.isImporting
+        }
+    }
+
+    func endImport() { state.withLock { $0.isImporting = false } }
 
     // MARK: Pages of browsers
 

@@ -36,6 +36,9 @@ public final class Supervisor: Sendable {
         var deployments: [Name: Deployment] = [:]
         /// In the order in which they were made; for lists, and for the newest of a name.
         var order: [Name] = []
+        /// Of all deployments, and of those that are being fetched.
+        var nodes = NodeSize.none
+        var reserved = NodeSize.none
         var orchestrator: URL?
         /// The device's name, and how often it has changed.
         var name = ""
@@ -73,6 +76,7 @@ public final class Supervisor: Sendable {
         for deployment in try DeploymentRecords.load(store, options, &damage) {
             state.deployments[Name(deployment.id)] = deployment
             state.order.append(Name(deployment.id))
+            state.nodes += deployment.size
         }
         state.orchestrator = try OrchestratorRecord.load(store)
         if let url = state.orchestrator { logs.setTarget(url) }
@@ -102,12 +106,30 @@ public final class Supervisor: Sendable {
 
     var deploymentCount: Int { state.withLock { $0.deployments.count } }
 
+    /// Takes room for a deployment, which may replace one with its id.
+    func reserve(_ size: NodeSize, for id: String) throws(SupervisorError) {
+        let reason = state.withLock { state -> String? in
+            var total = state.nodes
+            total += state.reserved
+            total += size
+            if let known = state.deployments[Name(id)] { total -= known.size }
+            if let reason = total.excess(options) { return reason }
+            state.reserved += size
+            return nil
+        }
+        if let reason { throw .tooMany(reason) }
+    }
+
+    func release(_ size: NodeSize) { state.withLock { $0.reserved -= size } }
+
     /// Puts a deployment in the place of one with the same id, whose instances end with their last
     /// run.
     func put(_ deployment: Deployment) {
         let name = Name(deployment.id)
         let replaced = state.withLock { state in
             let replaced = state.deployments.updateValue(deployment, forKey: name)
+            state.nodes += deployment.size
+            if let replaced { state.nodes -= replaced.size }
             if replaced != nil { state.order.removeAll { $0 == name } }
             state.order.append(name)
             return replaced
@@ -130,6 +152,7 @@ public final class Supervisor: Sendable {
         state.withLock { state in
             guard state.deployments[Name(id)] === deployment else { return }
             state.deployments[Name(id)] = nil
+            state.nodes -= deployment.size
             state.order.removeAll { $0 == Name(id) }
         }
         history.forgetOutputs(of: id)
@@ -289,6 +312,9 @@ extension Supervisor {
         /// Runs that wait for one instance, and the bytes of a node.
         public var waitingRuns = 1024
         public var nodeLimit = 4 << 20
+        /// Bytes of all nodes as they are stored, and functions of all deployments.
+        public var nodeTotalLimit = 64 << 20
+        public var functionLimit = 10_000
         /// Entries of the history that are kept; at least 1,000.
         public var historyLimit = 2000
         public var state = StateSaving.interval

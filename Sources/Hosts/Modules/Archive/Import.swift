@@ -12,35 +12,69 @@ import WasmdWasmiot
 /// What an archive or an init folder has: documents by folder, and files by their path below
 /// `files/`.
 struct ImportedData: Sendable {
-    var documents: [(folder: String, document: Document)] = []
-    var files: [[UInt8]: UploadedFile] = [:]
+    struct Element: Sendable {
+        let folder: String
+        let document: Document
+        /// About what it takes in memory.
+        let byteCount: Int
+    }
+
+    private(set) var documents: [Element] = []
+    private(set) var files: [[UInt8]: UploadedFile] = [:]
+    /// About what documents and small files take in memory: all are there before one is stored.
+    private var byteCount = 0
+    private let memoryLimit: Int
 
     static let documentLimit = 100_000
     /// Bytes of one file with documents.
     static let byteLimit = 64 << 20
 
-    /// Adds the documents of a file: one, or an array.
-    mutating func add(_ bytes: [UInt8], folder: String, place: String) throws {
-        try add(try Self.document(bytes, place: place), folder: folder, place: place)
-    }
+    /// - Parameter memory: bytes of documents and small files.
+    init(memory: Int) { memoryLimit = memory }
 
-    static func document(_ bytes: [UInt8], place: String) throws -> Document {
+    /// The documents of a file: one, or an array.
+    static func elements(_ bytes: [UInt8], folder: String, place: String) throws -> [Element] {
+        let document: Document
         do throws(JSONError) {
-            return try JSONReader.read(bytes, options: .stored)
+            document = try JSONReader.read(bytes, options: .stored)
         } catch {
             throw Failure(.badRequest, "the import is malformed", "\(place): \(error)")
         }
+        return try (document.arrayValue ?? [document]).map { element throws -> Element in
+            guard element.objectValue != nil else {
+                throw Failure(
+                    .badRequest, "the import is malformed", "\(place): expected objects")
+            }
+            return Element(
+                folder: folder, document: element,
+                byteCount: Collection.Entry.byteCount(element))
+        }
     }
 
-    mutating func add(_ document: Document, folder: String, place: String) throws {
-        for element in document.arrayValue ?? [document] {
-            guard element.objectValue != nil, documents.count < Self.documentLimit else {
-                throw Failure(
-                    .badRequest, "the import is malformed",
-                    "\(place): expected objects, \(Self.documentLimit) at most")
-            }
-            documents.append((folder, element))
+    mutating func add(_ elements: [Element], place: String) throws {
+        guard documents.count + elements.count <= Self.documentLimit else {
+            throw Failure(
+                .badRequest, "the import is malformed",
+                "\(place): an import has at most \(Self.documentLimit) documents")
         }
+        for element in elements { try take(element.byteCount) }
+        documents += elements
+    }
+
+    mutating func add(_ file: UploadedFile, _ path: [UInt8]) throws {
+        var size = path.count + 1024
+        if case .memory(let bytes) = file.content { size += bytes.count }
+        try take(size)
+        files[path] = file
+    }
+
+    private mutating func take(_ count: Int) throws {
+        guard count <= memoryLimit - byteCount else {
+            throw Failure(
+                .contentTooLarge, "the import is too large",
+                "its documents and small files take at most \(memoryLimit) bytes in memory")
+        }
+        byteCount += count
     }
 
     /// The file of a module's document, by its path, its name or its original name.
@@ -72,10 +106,10 @@ struct ImportedData: Sendable {
 
     /// Reads an archive as it arrives; files that are not small are written to the store.
     static func read(
-        _ request: ServerRequest, _ store: RecordStore, limit: UInt64
+        _ request: ServerRequest, _ store: RecordStore, limit: UInt64, memory: Int
     ) async throws -> ImportedData {
         try request.limitBody(to: limit)
-        var data = ImportedData()
+        var data = ImportedData(memory: memory)
         var reader = TarReader()
         var name: [UInt8] = []
         var text: [UInt8] = []
@@ -100,20 +134,19 @@ struct ImportedData: Sendable {
                     case .end:
                         if name.starts(with: "files/".utf8) {
                             let path = Array(name.dropFirst(6))
-                            data.files[path] = newFile(
-                                path, try await collector.finish(on: request.loop),
-                                collector.beginning)
+                            let content = try await collector.finish(on: request.loop)
+                            try data.add(newFile(path, content, collector.beginning), path)
                         } else if name.suffix(5).elementsEqual(".json".utf8),
                             let folder = name.split(separator: UInt8(ascii: "/")).first
                         {
                             let bytes = text
+                            text = []
                             let place = String(decoding: name, as: UTF8.self)
-                            let document = try await request.loop.computing(over: text.count) {
-                                try ImportedData.document(bytes, place: place)
+                            let folder = String(decoding: folder, as: UTF8.self)
+                            let elements = try await request.loop.computing(over: bytes.count) {
+                                try ImportedData.elements(bytes, folder: folder, place: place)
                             }
-                            try data.add(
-                                document, folder: String(decoding: folder, as: UTF8.self),
-                                place: place)
+                            try data.add(elements, place: place)
                         }
                     }
                 }
@@ -129,8 +162,10 @@ struct ImportedData: Sendable {
 
     /// Reads `module/*.json`, `device/*.json`, other folders, and `files`; waits for the disk. A
     /// folder that is not there is empty.
-    static func readBlocking(folder: [UInt8], _ store: RecordStore) throws -> ImportedData {
-        var data = ImportedData()
+    static func readBlocking(
+        folder: [UInt8], _ store: RecordStore, memory: Int
+    ) throws -> ImportedData {
+        var data = ImportedData(memory: memory)
         let root = folder.last == UInt8(ascii: "/") ? folder : folder + [UInt8(ascii: "/")]
         for name in try names(root) where name != Array("files".utf8) {
             for file in (try? names(root + name)) ?? []
@@ -141,9 +176,10 @@ struct ImportedData: Sendable {
                     bytes += piece
                     return bytes.count <= byteLimit
                 }
+                let place = String(decoding: path, as: UTF8.self)
                 try data.add(
-                    bytes, folder: String(decoding: name, as: UTF8.self),
-                    place: String(decoding: path, as: UTF8.self))
+                    elements(bytes, folder: String(decoding: name, as: UTF8.self), place: place),
+                    place: place)
             }
         }
         try data.readFiles(root + Array("files/".utf8), [], store, depth: 0)
@@ -180,10 +216,10 @@ struct ImportedData: Sendable {
             }
             if let writer {
                 if !bytes.isEmpty { try writer.append(bytes) }
-                files[whole] = Self.newFile(
-                    name, .blob(try writer.finish(), size: size), beginning)
+                let content = UploadedFile.Content.blob(try writer.finish(), size: size)
+                try add(Self.newFile(name, content, beginning), whole)
             } else {
-                files[whole] = Self.newFile(name, .memory(bytes), beginning)
+                try add(Self.newFile(name, .memory(bytes), beginning), whole)
             }
         }
     }

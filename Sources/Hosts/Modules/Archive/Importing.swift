@@ -21,14 +21,21 @@ extension Orchestrator {
         var modules: [(record: ModuleRecord, attachments: Collection.Attachments)] = []
         // Kept until the documents reference them.
         var pins: [BlobPin?] = []
-        for (folder, document) in data.documents where folder == "module" {
-            guard document["isCoreModule"] != .boolean(true) else { continue }
-            modules.append(try await registry.imported(document, data, &pins, on: loop))
+        // What they will take in memory.
+        var sizes: [String: [ObjectID: Int]] = [:]
+        for element in data.documents where element.folder == "module" {
+            guard element.document["isCoreModule"] != .boolean(true) else { continue }
+            let imported = try await registry.imported(element.document, data, &pins, on: loop)
+            sizes[element.folder, default: [:]][imported.record.id] = element.byteCount
+            modules.append(imported)
         }
         var others: [(collection: Collection, folder: String, id: ObjectID, document: Document)] =
             []
         let collections = exported
-        for (folder, document) in data.documents where folder != "module" {
+        for element in data.documents where element.folder != "module" {
+            await loop.yieldIfSpent()
+            let folder = element.folder
+            var document = element.document
             guard
                 let collection = collections.first(where: {
                     $0.folder.utf8.elementsEqual(folder.utf8)
@@ -40,14 +47,19 @@ extension Orchestrator {
                     .badRequest, "the import is malformed",
                     "a document of '\(folder)' has an '_id' that is no id")
             }
-            var document = document
             document.set("_id", .string(id.description))
             if folder == "deployment" { document = inactive(document) }
             if folder == "device", Device(id, document) == nil {
                 throw Failure(
                     .badRequest, "the import is malformed", "a device has no name: \(id)")
             }
+            sizes[folder, default: [:]][id] = element.byteCount
             others.append((collection, folder, id, document))
+        }
+        for (folder, collection) in collections {
+            guard let added = sizes[folder] else { continue }
+            try collection.check(added, replacing: replacing, clearing: clearing)
+            if folder == "device" { try devices.check(Array(added.keys), clearing: clearing) }
         }
         if clearing { try await clear() }
         var counts: ImportCounts = collections.map { ($0.folder, 0) }
@@ -83,7 +95,7 @@ extension Orchestrator {
         let name = document["name"]?.stringValue
         if folder == "device", let known = name.flatMap({ devices.named($0) }) { return known.id }
         if document["_id"] != nil { return Self.id(document) }
-        return name.flatMap { collection.named($0).first?.id } ?? collection.newID()
+        return name.flatMap { collection.ids(named: $0).first } ?? collection.newID()
     }
 
     /// The id of a document, also as extended JSON of MongoDB writes it.
@@ -96,7 +108,7 @@ extension Orchestrator {
         _ = try await registry.deleteAll()
         _ = try await devices.delete(devices.all().filter { !$0.isOrchestrator }.map(\.id))
         for (folder, collection) in exported where folder != "module" && folder != "device" {
-            try await collection.delete(collection.all().map(\.id))
+            try await collection.delete(collection.ids)
         }
     }
 
@@ -151,8 +163,9 @@ extension Orchestrator {
     public func addInitFolder(_ path: [UInt8], on loop: EventLoop) async throws -> String {
         let store = store
         do {
+            let memory = importMemory
             let data = try await loop.blocking {
-                try ImportedData.readBlocking(folder: path, store)
+                try ImportedData.readBlocking(folder: path, store, memory: memory)
             }
             let counts = try await add(data, replacing: false, clearing: false, on: loop)
             let added = counts.filter { $0.count > 0 }.map { "\($0.count) of \($0.folder)" }
@@ -173,13 +186,23 @@ extension OrchestratorSurface {
 
     /// `POST /import`: an archive that `/export` made, or that has an init folder.
     func importAll(_ exchange: Exchange) async throws {
-        let data = try await ImportedData.read(
-            exchange.request, orchestrator.store, limit: Self.importLimit)
-        let query = Query(exchange.request.target.query)["replace"]
-        let clears = query.map { $0.elementsEqual("true".utf8) } ?? false
-        let counts = try await orchestrator.add(
-            data, replacing: true, clearing: clears, on: exchange.loop)
+        let counts = try await addImport(exchange)
         try await exchange.json(
             .object(counts.map { .init($0.folder, .integer(Int64($0.count))) }))
+    }
+
+    private func addImport(_ exchange: Exchange) async throws -> Orchestrator.ImportCounts {
+        guard orchestrator.beginImport() else {
+            throw Failure(
+                .serviceUnavailable, "the server is busy", "another import has not ended")
+        }
+        defer { orchestrator.endImport() }
+        let data = try await ImportedData.read(
+            exchange.request, orchestrator.store, limit: Self.importLimit,
+            memory: orchestrator.importMemory)
+        let query = Query(exchange.request.target.query)["replace"]
+        let clears = query.map { $0.elementsEqual("true".utf8) } ?? false
+        return try await orchestrator.add(
+            data, replacing: true, clearing: clears, on: exchange.loop)
     }
 }

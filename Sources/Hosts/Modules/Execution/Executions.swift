@@ -17,21 +17,25 @@ final class Executions: Sendable {
 
     let stored: Collection
     private let limit: Int
-    /// Bytes of those that have ended.
-    private static let byteLimit = 64 << 20
+    /// Bytes of those that have ended, in memory.
+    private let byteLimit: Int
     private let runningLimit: Int
     private let state = Mutex(State())
 
     /// - Parameter limit: of those that have ended.
-    init(_ store: RecordStore, limit: Int, runningLimit: Int) throws {
-        stored = try Collection(store, "execution")
+    init(_ store: RecordStore, _ room: Room, limit: Int, runningLimit: Int) throws {
+        stored = try Collection(store, "execution", Room(ofLast: limit, bytes: room.bytes))
         self.limit = max(limit, 1)
+        byteLimit = room.bytes
         self.runningLimit = runningLimit
     }
 
     /// - Throws: `Failure` if too many run.
-    func begin(_ entry: Collection.Entry, isScheduled: Bool) throws -> Execution {
-        let execution = Execution(stored.newID(), entry, isScheduled: isScheduled)
+    func begin(
+        _ entry: Collection.Entry, isScheduled: Bool, isAwaited: Bool
+    ) throws -> Execution {
+        let execution = Execution(
+            stored.newID(), entry, isScheduled: isScheduled, isAwaited: isAwaited)
         let isFull = state.withLock { state in
             if state.running.count >= runningLimit { return true }
             state.running[execution.id] = execution
@@ -51,7 +55,7 @@ final class Executions: Sendable {
             state.ended.append(execution)
             state.byteCount &+= execution.byteCount
             while state.ended.count > limit
-                || (state.byteCount > Self.byteLimit && state.ended.count > 1)
+                || (state.byteCount > byteLimit && state.ended.count > 1)
             {
                 state.byteCount &-= state.ended.removeFirst().byteCount
             }
@@ -62,8 +66,6 @@ final class Executions: Sendable {
     /// Stores one that has ended.
     func keep(_ execution: Execution, on loop: EventLoop) async throws {
         try await stored.put(execution.id, execution.document, on: loop)
-        let surplus = stored.count - limit
-        if surplus > 0 { try await stored.delete(stored.all().prefix(surplus).map(\.id)) }
     }
 
     /// Whether one of a deployment runs that a schedule began.

@@ -5,11 +5,15 @@ import WasmdWasmiot
 /// Begins executions, for clients and schedules.
 extension Orchestrator {
     /// Begins to run a deployment. The task ends with the execution.
+    ///
+    /// - Parameter isKept: whether it is stored when it ends; the caller waits for its answer
+    ///   otherwise.
     func begin(
         _ entry: Collection.Entry, _ body: UploadBody, isScheduled: Bool = false,
         isKept: Bool, on loop: EventLoop
     ) throws -> (execution: Execution, task: LoopTask<Void>) {
-        let execution = try executions.begin(entry, isScheduled: isScheduled)
+        let execution = try executions.begin(
+            entry, isScheduled: isScheduled, isAwaited: !isKept)
         let task = loop.spawn { [self] in
             let result: Result<[Document.Member], any Error>
             do {
@@ -51,7 +55,7 @@ extension Orchestrator {
             if Task.isCancelled { throw LoopError.cancelled }
             throw failure
         }
-        return .object(execution.members)
+        return .object(execution.takeAnswer())
     }
 
     private func perform(

@@ -168,17 +168,28 @@ struct WorkflowValues: Sendable {
     let input: Document
     /// The result of the step before.
     private(set) var result = Document.null
-    private var steps: [(id: String, value: Document)] = []
+    private var steps: [(id: String, value: Document, byteCount: Int)] = []
+    private var byteCount = 0
+
+    /// Bytes that the results of all steps take in memory.
+    static let byteLimit = 64 << 20
 
     init(input: Document) { self.input = input }
 
-    mutating func set(_ id: String, _ value: Document) {
+    /// Sets the result of a step; false if all results take too much memory.
+    mutating func set(_ id: String, _ value: Document) -> Bool {
+        let size = value.heapSize
+        let index = steps.firstIndex { $0.id.utf8.elementsEqual(id.utf8) }
+        let before = index.map { steps[$0].byteCount } ?? 0
+        guard byteCount - before + size <= Self.byteLimit else { return false }
+        byteCount += size - before
         result = value
-        if let index = steps.firstIndex(where: { $0.id.utf8.elementsEqual(id.utf8) }) {
-            steps[index].value = value
+        if let index {
+            steps[index] = (id, value, size)
         } else {
-            steps.append((id, value))
+            steps.append((id, value, size))
         }
+        return true
     }
 
     /// What a document stands for: `$result`, `$input.NAME` and `$steps.ID` are replaced; `$$` at the

@@ -27,7 +27,12 @@ extension Orchestrator {
                 step, call.endpoint, values, entry.id, isFirst: count == 0, body)
             members = try await self.call(call.endpoint, query, files, execution, on: loop)
             let result = members.first { $0.name == "result" }?.value ?? .null
-            values.set(step.id, WorkflowValues.plain(result))
+            guard values.set(step.id, WorkflowValues.plain(result)) else {
+                throw Failure(
+                    .internalServerError, right: .badGateway, "scheduling work failed",
+                    "the results of the steps take more than \(WorkflowValues.byteLimit) bytes "
+                        + "in memory")
+            }
             execution.note(
                 step: .object([.init("id", .string(step.id))] + call.members + members))
             count += 1

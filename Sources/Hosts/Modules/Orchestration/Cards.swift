@@ -95,6 +95,9 @@ enum Card: String, CaseIterable, Sendable {
 
 /// Zones with the risks that they allow.
 enum Zones {
+    /// Bytes of all zones with the levels of each.
+    private static let byteLimit = 4 << 20
+
     /// `[{zone, allowedRiskLevels}]` and all levels.
     static func read(_ body: Document) throws -> (zones: [Document], levels: [String]) {
         guard let permissions = body["permission"]?.arrayValue else {
@@ -107,6 +110,7 @@ enum Zones {
         }
         var zones = NamedValues<[String]>()
         var levels: Set<String> = []
+        var byteCount = 0
         for permission in permissions {
             guard let level = permission["target"]?.stringValue else { continue }
             levels.insert(level)
@@ -114,7 +118,15 @@ enum Zones {
             where constraint["leftOperand"]?.stringValue == "zone" {
                 let operand = constraint["rightOperand"] ?? .null
                 for zone in (operand.arrayValue ?? [operand]).compactMap(\.stringValue) {
-                    zones[zone] = (zones[zone] ?? []) + [level]
+                    // A level is written once for each of its zones.
+                    byteCount += zone.utf8.count + level.utf8.count
+                    zones.change(zone, default: []) { $0.append(level) }
+                    guard byteCount <= byteLimit, zones.entries.count <= NameLimits.count else {
+                        throw Failure(
+                            .contentTooLarge, "too many zones",
+                            "a request has at most \(NameLimits.count) zones, and "
+                                + "\(byteLimit) bytes of zones with their levels")
+                    }
                 }
             }
         }

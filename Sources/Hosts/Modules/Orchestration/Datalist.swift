@@ -9,8 +9,12 @@ final class Datalist: Sendable {
     /// Bytes of one text.
     static let entryLimit = 1 << 20
     static let countLimit = 10_000
+    /// Bytes of a request that pushes: devices need no token for it.
+    static let bodyLimit = entryLimit + (1 << 20)
 
-    init(_ store: RecordStore) throws { entries = try Collection(store, "datalist") }
+    init(_ store: RecordStore, _ room: Room) throws {
+        entries = try Collection(store, "datalist", room)
+    }
 
     /// What its module's author would say about its functions.
     static var functions: NamedValues<FunctionDescription> {
@@ -30,13 +34,9 @@ final class Datalist: Sendable {
         return functions
     }
 
-    private func all(_ deployment: String) -> [Collection.Entry] {
-        entries.named(deployment)
-    }
-
     /// Begins a new list: deploying again empties it.
     func begin(_ deployment: String) async throws {
-        try await entries.delete(all(deployment).map(\.id))
+        try await entries.delete(entries.ids(named: deployment))
     }
 
     func push(_ deployment: String, _ text: String, on loop: EventLoop) async throws {
@@ -45,7 +45,7 @@ final class Datalist: Sendable {
                 .contentTooLarge, "the entry is too large",
                 "an entry has at most \(Self.entryLimit) bytes")
         }
-        guard all(deployment).count < Self.countLimit else {
+        guard entries.ids(named: deployment).count < Self.countLimit else {
             throw Failure(
                 .conflict, "the list is full", "a list has at most \(Self.countLimit) entries")
         }
@@ -55,7 +55,14 @@ final class Datalist: Sendable {
             on: loop)
     }
 
-    func history(_ deployment: String) -> Document {
-        .array(all(deployment).compactMap { $0.document["entry"] })
+    /// The texts of a list, one after the other.
+    func history(_ deployment: String) -> () -> Document? {
+        var ids = entries.ids(named: deployment)[...]
+        return { [entries] in
+            while let id = ids.popFirst() {
+                if let text = entries[id]?.document["entry"] { return text }
+            }
+            return nil
+        }
     }
 }

@@ -71,9 +71,8 @@ extension Orchestrator {
     func solve(
         _ manifest: Manifest, _ id: ObjectID, on loop: EventLoop
     ) async throws -> Solution {
-        try await Solver(registry: registry, devices: devices.all()).solve(
-            manifest, deployment: id
-        ) { device in
+        var solver = Solver(registry: registry, devices: devices.all())
+        return try await solver.solve(manifest, deployment: id, on: loop) { device in
             await self.ownURL(for: device, on: loop)
         }
     }
@@ -81,10 +80,11 @@ extension Orchestrator {
     /// The device of a step and those that may take over.
     private func failovers(_ step: Manifest.Step) -> Document {
         var group: [Document] = [step.device.map { .string($0) } ?? .null]
+        var known = Set([step.device.map { NameKey($0) }].compactMap { $0 })
         for text in step.failovers {
             let text = text.lowercased()
             guard let id = ObjectID(text), let device = devices[id],
-                device.isBlacklisted != true, !group.contains(.string(text))
+                device.isBlacklisted != true, known.insert(NameKey(text)).inserted
             else { continue }
             group.append(.string(text))
         }

@@ -10,7 +10,11 @@ struct Device: Sendable {
     var addresses: [String]
     var port: UInt16
     /// What the device says about itself; nil until it was asked.
-    var description: Document?
+    var description: Document? {
+        didSet { descriptionSize = description?.heapSize ?? 0 }
+    }
+    /// About the bytes of the description in memory.
+    private(set) var descriptionSize = 0
     var status = Status.active
     /// The newest change first.
     var statusLog: [Document] = []
@@ -45,6 +49,7 @@ struct Device: Sendable {
             ?? communication?["port"]?.stringValue.flatMap { Int64($0, radix: 10) }
         port = number.flatMap { UInt16(exactly: $0) } ?? 5000
         description = document["description"]
+        descriptionSize = description?.heapSize ?? 0
         status = document["status"]?.stringValue.flatMap { Status(rawValue: $0) } ?? .active
         statusLog = document["statusLog"]?.arrayValue ?? []
         if case .boolean(let value)? = document["blacklisted"] { isBlacklisted = value }

@@ -11,9 +11,14 @@ struct DeviceAnswer: Sendable {
     var fields: Fields
     var bytes: [UInt8]
 
-    /// Nil if it is no JSON.
-    func json(on loop: EventLoop) async -> Document? {
-        try? await ClientJSON.read(bytes, options: .tolerant, on: loop) { $0 }
+    /// Nil if it is no JSON, or has too many values.
+    func json(on loop: EventLoop, values: Int = 1 << 20) async -> Document? {
+        try? await ClientJSON.read(bytes, options: .tolerant, values: values, on: loop)
+    }
+
+    /// What a device says of itself: descriptions and health of many are read at the same time.
+    func report(on loop: EventLoop) async -> Document? {
+        await json(on: loop, values: DeviceClient.reportValues)
     }
 }
 
@@ -24,6 +29,11 @@ struct DeviceClient: Sendable {
 
     /// Bytes of an answer that are read.
     static let answerLimit = 32 << 20
+    /// Bytes and values of what a device says of itself.
+    static let reportLimit = 1 << 20
+    static let reportValues = 10_000
+    /// Bytes of a device's health in memory.
+    static let healthLimit = 64 << 10
 
     func send(
         _ method: Method, _ url: String, _ body: ClientRequest.Body = .none,
@@ -46,8 +56,10 @@ struct DeviceClient: Sendable {
             status: response.status, reason: reason, fields: response.fields, bytes: bytes)
     }
 
+    /// What devices answer to this is short.
     func post(_ url: String, json: Document) async throws -> DeviceAnswer {
         try await send(
-            .post, url, .bytes(JSONWriter.write(json)), type: "application/json")
+            .post, url, .bytes(JSONWriter.write(json)), type: "application/json",
+            limit: Self.reportLimit)
     }
 }

@@ -6,32 +6,96 @@ import WasmdStorage
 import WasmdWasmiot
 
 /// All devices. Their state is in memory, and stored when something changes that is worth keeping.
+///
+/// Anybody in the local network may be a device: their number is bounded, and what they say about
+/// themselves.
 final class Devices: Sendable {
     let collection: Collection
-    private let state = Mutex<[ObjectID: Device]>([:])
+    private let state: Mutex<State>
     /// Devices that clients have removed since the start, the last ones.
     private let removed = Mutex<[Device]>([])
     private static let removedLimit = 1000
 
-    init(_ store: RecordStore) throws {
-        collection = try Collection(store, "device")
+    /// Devices at most.
+    static let limit = 2048
+    /// Bytes of a description in memory.
+    static let descriptionLimit = 1 << 20
+
+    private struct State {
         var devices: [ObjectID: Device] = [:]
-        for entry in collection.all() { devices[entry.id] = Device(entry.id, entry.document) }
-        let loaded = devices
-        state.withLock { $0 = loaded }
+        /// Of all descriptions.
+        var descriptionBytes = 0
+        let descriptionRoom: Int
+        /// The addresses of all devices but the orchestrator; nil if they have changed.
+        var addresses: Set<IPAddress>?
+
+        /// Whether there is a place for a device.
+        func admits(_ id: ObjectID) -> Bool { devices[id] != nil || devices.count < Devices.limit }
+
+        /// Puts a device in its place; a description that has no room is replaced by the reason.
+        mutating func put(_ device: Device) -> Device {
+            var device = device
+            let before = devices[device.id]?.descriptionSize ?? 0
+            let size = device.descriptionSize
+            let isTooLarge =
+                size > Devices.descriptionLimit
+                || size > descriptionRoom - (descriptionBytes - before)
+            if size > before, isTooLarge {
+                let reason =
+                    "the description takes \(size) bytes in memory: one may take "
+                    + "\(Devices.descriptionLimit), and all together \(descriptionRoom)"
+                device.description = .object([.init("error", .string(reason))])
+            }
+            descriptionBytes += device.descriptionSize - before
+            if devices[device.id]?.addresses != device.addresses { addresses = nil }
+            devices[device.id] = device
+            return device
+        }
+
+        mutating func remove(_ id: ObjectID) -> Device? {
+            let device = devices.removeValue(forKey: id)
+            descriptionBytes -= device?.descriptionSize ?? 0
+            addresses = nil
+            return device
+        }
+
+        mutating func has(_ address: IPAddress) -> Bool {
+            if let addresses { return addresses.contains(address) }
+            var found: Set<IPAddress> = []
+            for device in devices.values where !device.isOrchestrator {
+                for text in device.addresses {
+                    let bare = Array(Orchestrator.bareAddress(text).utf8)
+                    if let known = IPAddress(bare[...]) { found.insert(known) }
+                }
+            }
+            addresses = found
+            return found.contains(address)
+        }
+    }
+
+    /// - Parameters:
+    ///   - room: of what is stored of all devices.
+    ///   - descriptionRoom: bytes of all descriptions in memory.
+    init(_ store: RecordStore, _ room: Room, descriptionRoom: Int) throws {
+        collection = try Collection(store, "device", room)
+        var loaded = State(descriptionRoom: descriptionRoom)
+        for entry in collection.all() {
+            if let device = Device(entry.id, entry.document) { _ = loaded.put(device) }
+        }
+        state = Mutex(loaded)
     }
 
     /// In the order in which they came.
     func all() -> [Device] {
-        state.withLock { Array($0.values) }
+        state.withLock { Array($0.devices.values) }
             .sorted { $0.id.bytes.lexicographicallyPrecedes($1.id.bytes) }
     }
 
-    subscript(id: ObjectID) -> Device? { state.withLock { $0[id] } }
+    subscript(id: ObjectID) -> Device? { state.withLock { $0.devices[id] } }
 
     func named(_ name: String) -> Device? {
-        state.withLock { devices in
-            devices.values.first { $0.name.utf8.elementsEqual(name.utf8) }
+        state.withLock { state in
+            state.devices.values.first { $0.name.utf8.elementsEqual(name.utf8) }
         }
     }
 
@@ -43,14 +107,7 @@ final class Devices: Sendable {
 
     /// Whether an address is that of a device.
     func has(_ address: IPAddress) -> Bool {
-        state.withLock { devices in
-            devices.values.contains { device in
-                !device.isOrchestrator
-                    && device.addresses.contains {
-                        IPAddress(Array(Orchestrator.bareAddress($0).utf8)[...]) == address
-                    }
-            }
-        }
+        state.withLock { $0.has(address) }
     }
 
     /// Adds a device, or tells a known one's new addresses: a device is its name.
@@ -62,10 +119,12 @@ final class Devices: Sendable {
             addresses.append(more)
         }
         if addresses.isEmpty, let host = registration.host { addresses.append(host) }
-        let found = addresses
+        let found = Array(
+            addresses.filter { $0.utf8.count <= DeviceRegistration.textLimit }
+                .prefix(DeviceRegistration.addressLimit))
         let fresh = collection.newID()
-        let (device, isChanged) = state.withLock { devices -> (Device, Bool) in
-            if var known = devices.values.first(where: {
+        let registered = state.withLock { state -> (device: Device, isChanged: Bool)? in
+            if var known = state.devices.values.first(where: {
                 $0.name.utf8.elementsEqual(registration.name.utf8)
             }) {
                 // The address that worked stays the first.
@@ -75,22 +134,38 @@ final class Devices: Sendable {
                 let isChanged = known.addresses != ordered || known.port != registration.port
                 known.addresses = ordered
                 known.port = registration.port
-                devices[known.id] = known
-                return (known, isChanged)
+                return (state.put(known), isChanged)
+            }
+            guard state.admits(fresh) || registration.name == Device.orchestrator else {
+                return nil
             }
             let made = Device(
                 id: fresh, name: registration.name, addresses: found, port: registration.port)
-            devices[fresh] = made
-            return (made, true)
+            return (state.put(made), true)
         }
+        guard let (device, isChanged) = registered else { throw Self.tooMany }
         if isChanged { try await collection.put(device.id, device.stored, on: loop) }
         return device
     }
 
+    private static var tooMany: Failure {
+        Failure(
+            .insufficientStorage, "too many devices",
+            "there are \(limit) devices, the limit: delete some")
+    }
+
+    /// Checks that there is a place for devices, beside those that are there or in their place.
+    func check(_ ids: [ObjectID], clearing: Bool) throws {
+        let known = clearing ? [] : all().map(\.id)
+        let count = Set(known).union(ids).count
+        guard count <= Self.limit else { throw Self.tooMany }
+    }
+
     /// Adds a device, or replaces the one with its id.
     func put(_ device: Device, on loop: EventLoop) async throws {
-        state.withLock { $0[device.id] = device }
+        guard state.withLock({ $0.admits(device.id) }) else { throw Self.tooMany }
         try await collection.put(device.id, device.stored, on: loop)
+        state.withLock { _ = $0.put(device) }
     }
 
     /// Changes a device in memory, and stores it if what is stored has changed.
@@ -100,14 +175,14 @@ final class Devices: Sendable {
     func update(
         _ id: ObjectID, on loop: EventLoop, _ change: @Sendable (inout Device) -> Void
     ) async throws -> Device? {
-        let (device, isChanged) = state.withLock { devices -> (Device?, Bool) in
-            guard var device = devices[id] else { return (nil, false) }
+        let (device, isChanged) = state.withLock { state -> (Device?, Bool) in
+            guard var device = state.devices[id] else { return (nil, false) }
             let before = (
                 device.status, device.description, device.addresses, device.isBlacklisted,
                 device.port
             )
             change(&device)
-            devices[id] = device
+            device = state.put(device)
             let after = (
                 device.status, device.description, device.addresses, device.isBlacklisted,
                 device.port
@@ -122,10 +197,18 @@ final class Devices: Sendable {
     ///
     /// - Parameter canReturn: whether `takeRemoved` has them.
     func delete(_ ids: [ObjectID], canReturn: Bool = false) async throws -> Int {
-        let gone = state.withLock { devices in ids.compactMap { devices.removeValue(forKey: $0) } }
+        var gone: [Device] = []
+        for id in ids {
+            guard let device = state.withLock({ $0.remove(id) }) else { continue }
+            // What it takes to ask for it again.
+            gone.append(
+                Device(
+                    id: id, name: device.name, addresses: device.addresses, port: device.port))
+        }
         if canReturn {
             removed.withLock { known in
-                known.removeAll { device in gone.contains { $0.name == device.name } }
+                let names = Set(gone.map { NameKey($0.name) })
+                known.removeAll { names.contains(NameKey($0.name)) }
                 known += gone
                 known.removeFirst(max(known.count - Self.removedLimit, 0))
             }

@@ -11,6 +11,7 @@ extension Orchestrator {
     /// - Parameter address: where the server listens.
     public func start(port: UInt16, address: String, on loop: EventLoop) async throws {
         try await begin(port: port, address: address, on: loop)
+        reportLeft()
         loop.spawn { [self] in await attendSchedules(on: loop) }
         loop.spawn { [self] in
             while !Task.isCancelled {
@@ -56,8 +57,8 @@ extension Orchestrator {
             let path = "/.well-known/wasmiot-device-description"
             guard
                 let answer = try? await client(loop, options.healthTimeout).send(
-                    .get, device.url(address) + path),
-                answer.status == .ok, let description = await answer.json(on: loop),
+                    .get, device.url(address) + path, limit: DeviceClient.reportLimit),
+                answer.status == .ok, let description = await answer.report(on: loop),
                 description.objectValue != nil
             else { continue }
             await change(device.id, on: loop) { device in
@@ -109,8 +110,9 @@ extension Orchestrator {
     private func readDescription(_ device: Device, on loop: EventLoop) async {
         guard let url = device.url,
             let answer = try? await client(loop, options.healthTimeout).send(
-                .get, url + "/.well-known/wasmiot-device-description"),
-            answer.status == .ok, let description = await answer.json(on: loop),
+                .get, url + "/.well-known/wasmiot-device-description",
+                limit: DeviceClient.reportLimit),
+            answer.status == .ok, let description = await answer.report(on: loop),
             description.objectValue != nil
         else { return }
         await change(device.id, on: loop) { $0.description = description }
@@ -129,7 +131,7 @@ extension Orchestrator {
             guard
                 let answer = try? await client(loop, options.healthTimeout).send(
                     .get, device.url(address) + "/health", .none, type: nil,
-                    [("X-Forwarded-For", host)]),
+                    [("X-Forwarded-For", host)], limit: DeviceClient.healthLimit),
                 answer.status == .ok
             else { continue }
             let isSet = answer.fields.first("custom-orchestrator-set")
@@ -138,7 +140,8 @@ extension Orchestrator {
                     device.url(address) + "/register",
                     json: .object([.init("url", .string(own))]))
             }
-            return await answer.json(on: loop) ?? .null
+            let report = await answer.report(on: loop) ?? .null
+            return report.heapSize <= DeviceClient.healthLimit ? report : .null
         }
         return nil
     }

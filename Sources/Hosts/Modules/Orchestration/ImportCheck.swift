@@ -6,20 +6,28 @@ import WasmdWasmiot
 /// Names of functions must be among `supervisorInterfaces`, whatever their modules, as the original
 /// has it. If a device says more of a name, in `supervisorFunctions`, module and type must be the
 /// same as well, since an instance could not be made otherwise. Nothing but functions is offered.
-struct ImportCheck {
-    private let names: Set<String>
+struct ImportCheck: Sendable {
+    private let names: Set<NameKey>
     /// Nil if the device does not say what types its functions have.
     private let functions: OfferedFunctions?
 
     init(_ device: Device) {
-        names = Set(device.interfaces)
+        names = Set(device.interfaces.map { NameKey($0) })
         functions = OfferedFunctions(description: device.description)
+    }
+
+    /// Whether a module can run on the device.
+    func fits(_ module: ModuleRecord) -> Bool {
+        guard let imports = module.document["imports"]?.arrayValue else {
+            return module.requirements.allSatisfy { names.contains(NameKey($0)) }
+        }
+        return imports.allSatisfy { fault(of: $0) == nil }
     }
 
     /// Why a module cannot run on the device, one phrase for each import; empty if it can.
     func faults(of module: ModuleRecord) -> [String] {
         guard let imports = module.document["imports"]?.arrayValue else {
-            return module.requirements.filter { !names.contains($0) }
+            return module.requirements.filter { !names.contains(NameKey($0)) }
                 .map { "it lacks '\($0)'" }
         }
         return imports.compactMap { fault(of: $0) }
@@ -36,7 +44,7 @@ struct ImportCheck {
         let type = OfferedFunctions.type(
             wanted["params"]?.arrayValue?.compactMap(\.stringValue) ?? [],
             wanted["results"]?.arrayValue?.compactMap(\.stringValue) ?? [])
-        guard names.contains(name) else {
+        guard names.contains(NameKey(name)) else {
             return "it lacks '\(module).\(name)' of type \(type)"
         }
         guard let functions else { return nil }

@@ -49,12 +49,27 @@ struct SolutionFault: Error, CustomStringConvertible {
 
 /// Finds devices for a manifest's steps.
 struct Solver: Sendable {
-    let registry: ModuleRegistry
-    let devices: [Device]
+    private let registry: ModuleRegistry
+    private let devices: [Device]
+    private var places: [ObjectID: Int] = [:]
+    /// The first device of each name.
+    private var named: [NameKey: Int] = [:]
+    /// Of devices that were looked at.
+    private var checks: [ObjectID: ImportCheck] = [:]
+
+    init(registry: ModuleRegistry, devices: [Device]) {
+        self.registry = registry
+        self.devices = devices
+        for (index, device) in devices.enumerated() {
+            places[device.id] = index
+            if named[NameKey(device.name)] == nil { named[NameKey(device.name)] = index }
+        }
+    }
 
     /// - Parameter base: the URL from which a device gets modules.
-    func solve(
-        _ manifest: Manifest, deployment: ObjectID, base: (Device) async -> String
+    mutating func solve(
+        _ manifest: Manifest, deployment: ObjectID, on loop: EventLoop,
+        base: (Device) async -> String
     ) async throws(SolutionFault) -> Solution {
         guard !manifest.sequence.isEmpty else {
             throw SolutionFault(
@@ -62,16 +77,21 @@ struct Solver: Sendable {
                     + "devices (0) or is zero")
         }
         var steps: [Solution.Step] = []
-        for step in manifest.sequence { steps.append(try self.step(step)) }
+        for step in manifest.sequence {
+            steps.append(try await self.step(step, on: loop))
+            await loop.yieldIfSpent()
+        }
         let sequence = Solution(steps: steps, nodes: []).sequence
         let isChain = manifest.isChain && !Solution.repeatsFunction(sequence)
         return Solution(
             steps: steps,
             nodes: try await nodes(
-                steps, deployment: deployment, isChain: isChain, base: base))
+                steps, deployment: deployment, isChain: isChain, on: loop, base: base))
     }
 
-    private func step(_ step: Manifest.Step) throws(SolutionFault) -> Solution.Step {
+    private mutating func step(
+        _ step: Manifest.Step, on loop: EventLoop
+    ) async throws(SolutionFault) -> Solution.Step {
         guard let module = registry.first(step.module) else {
             throw SolutionFault("module '\(step.module)' is not known")
         }
@@ -95,12 +115,20 @@ struct Solver: Sendable {
             if let device = device(failover) { try check(device, failover, "failover device") }
         }
         return Solution.Step(
-            device: try device(for: step, module), module: module, function: step.function)
+            device: try await device(for: step, module, on: loop), module: module,
+            function: step.function)
     }
 
     private func device(_ text: String) -> Device? {
-        devices.first { $0.id.description == text.lowercased() }
-            ?? devices.first { $0.name.utf8.elementsEqual(text.utf8) }
+        let index = ObjectID(text).flatMap { places[$0] } ?? named[NameKey(text)]
+        return index.map { devices[$0] }
+    }
+
+    private mutating func check(_ device: Device) -> ImportCheck {
+        if let known = checks[device.id] { return known }
+        let made = ImportCheck(device)
+        checks[device.id] = made
+        return made
     }
 
     private func check(
@@ -112,15 +140,15 @@ struct Solver: Sendable {
         }
     }
 
-    private func device(
-        for step: Manifest.Step, _ module: ModuleRecord
-    ) throws(SolutionFault) -> Device {
+    private mutating func device(
+        for step: Manifest.Step, _ module: ModuleRecord, on loop: EventLoop
+    ) async throws(SolutionFault) -> Device {
         if let text = step.device {
             guard let device = device(text), !device.isOrchestrator else {
                 throw SolutionFault("device '\(text)' is not known")
             }
             try check(device, text, "device")
-            let faults = ImportCheck(device).faults(of: module)
+            let faults = check(device).faults(of: module)
             guard faults.isEmpty else {
                 throw SolutionFault(
                     "device '\(device.name)' does not satisfy module's requirements: "
@@ -133,11 +161,13 @@ struct Solver: Sendable {
         for device in devices where !device.isOrchestrator && device.isBlacklisted != true {
             // The first one that is active, else the first one.
             if fitting != nil, device.status != .active { continue }
-            let faults = ImportCheck(device).faults(of: module)
-            if faults.isEmpty {
+            await loop.yieldIfSpent()
+            let offered = check(device)
+            if offered.fits(module) {
                 fitting = device
                 if device.status == .active { break }
             } else if reasons.count < Self.reasonLimit {
+                let faults = offered.faults(of: module)
                 reasons.append("device '\(device.name)': \(faults.joined(separator: ", "))")
             }
         }
@@ -156,12 +186,13 @@ struct Solver: Sendable {
     // MARK: Nodes
 
     private func nodes(
-        _ steps: [Solution.Step], deployment: ObjectID, isChain: Bool,
+        _ steps: [Solution.Step], deployment: ObjectID, isChain: Bool, on loop: EventLoop,
         base: (Device) async -> String
     ) async throws(SolutionFault) -> [(device: ObjectID, node: DeploymentNode)] {
         var nodes: [(device: ObjectID, node: DeploymentNode)] = []
         var endpoints: [Endpoint] = []
         for step in steps {
+            await loop.yieldIfSpent()
             let index: Int
             if let known = nodes.firstIndex(where: { $0.device == step.device.id }) {
                 index = known

@@ -11,15 +11,22 @@ import WasmdWasmiot
 /// |---|---|
 /// | `wasmiot/NAME/` and the 12 bytes of the id | 0 and the document as JSON; 1 and the digest of a blob if that is longer |
 ///
-/// A change is durable when its function returns, and every later read sees it.
+/// A change is durable when its function returns, and every later read sees it. What all documents
+/// take in memory is bounded by their `Room`; stored ones that have none at the start stay on the disk,
+/// or go if the collection keeps only the last ones.
 final class Collection: Sendable {
     struct Entry: Sendable {
         let id: ObjectID
         var document: Document
         /// Of the store: a change must name the version that it is based on.
         var version: UInt64
+        /// About what it takes in memory.
+        let byteCount: Int
 
         var name: String? { document["name"]?.stringValue }
+
+        /// With its places in the tables of the collection.
+        static func byteCount(_ document: Document) -> Int { document.heapSize + 256 }
     }
 
     /// Records beside the document that change with it.
@@ -34,10 +41,64 @@ final class Collection: Sendable {
         var entries: [ObjectID: Entry] = [:]
         /// In the order of the ids.
         var order: [ObjectID] = []
+        /// Of the documents with a name, in the order of the ids.
+        var named: [NameKey: [ObjectID]] = [:]
         var ids = ObjectIDSource()
+        /// Of all entries.
+        var byteCount = 0
+        /// Of documents that are being written.
+        var reserved = 0
+        /// Stored documents that had no room at the start.
+        var left: Set<ObjectID> = []
+
+        mutating func set(_ entry: Entry) {
+            let known = entries.updateValue(entry, forKey: entry.id)
+            byteCount += entry.byteCount - (known?.byteCount ?? 0)
+            if let known { forgetName(known) } else { Self.insert(entry.id, &order) }
+            if let name = entry.name { Self.insert(entry.id, &named[NameKey(name), default: []]) }
+        }
+
+        mutating func remove(_ id: ObjectID) {
+            guard let entry = entries.removeValue(forKey: id) else { return }
+            byteCount -= entry.byteCount
+            Self.remove(id, &order)
+            forgetName(entry)
+        }
+
+        private mutating func forgetName(_ entry: Entry) {
+            guard let key = entry.name.map({ NameKey($0) }) else { return }
+            Self.remove(entry.id, &named[key, default: []])
+            if named[key]?.isEmpty == true { named[key] = nil }
+        }
+
+        /// Where an id is, or would be.
+        private static func place(_ id: ObjectID, _ order: [ObjectID]) -> Int {
+            var low = 0
+            var high = order.count
+            while low < high {
+                let middle = (low + high) / 2
+                if order[middle].bytes.lexicographicallyPrecedes(id.bytes) {
+                    low = middle + 1
+                } else {
+                    high = middle
+                }
+            }
+            return low
+        }
+
+        private static func insert(_ id: ObjectID, _ order: inout [ObjectID]) {
+            order.insert(id, at: place(id, order))
+        }
+
+        private static func remove(_ id: ObjectID, _ order: inout [ObjectID]) {
+            let place = place(id, order)
+            if place < order.count, order[place] == id { order.remove(at: place) }
+        }
     }
 
     let store: RecordStore
+    private let name: String
+    private let room: Room
     private let prefix: [UInt8]
     /// Blobs that a document references.
     private let references: @Sendable (Document) -> [SHA256.Digest]
@@ -47,36 +108,64 @@ final class Collection: Sendable {
     ///
     /// - Throws: `StorageError`. A record that cannot be read is left out.
     init(
-        _ store: RecordStore, _ name: String,
+        _ store: RecordStore, _ name: String, _ room: Room,
         references: @escaping @Sendable (Document) -> [SHA256.Digest] = { _ in [] }
     ) throws {
         self.store = store
+        self.name = name
+        self.room = room
         prefix = Array("wasmiot/\(name)/".utf8)
         self.references = references
         let snapshot = store.snapshot()
+        var keys = snapshot.keys(prefix: prefix)
+        // The newest documents are kept, or those that were there first.
+        if room.evicts { keys.reverse() }
+        var found: [Entry] = []
+        var byteCount = 0
+        var isFull = false
+        let limit = room.evicts ? room.bytes : room.bytesOfChanges
         var state = State()
-        for key in snapshot.keys(prefix: prefix) {
-            guard let id = ObjectID(bytes: key.key.dropFirst(prefix.count)),
-                let record = try? snapshot.getBlocking(key.key),
-                let document = Self.read(record.value, store)
+        for key in keys {
+            guard let id = ObjectID(bytes: key.key.dropFirst(prefix.count)) else { continue }
+            guard !isFull, found.count < room.count else {
+                state.left.insert(id)
+                continue
+            }
+            guard let record = try? snapshot.getBlocking(key.key),
+                let text = Self.text(record.value, store)
             else { continue }
-            state.entries[id] = Entry(id: id, document: document, version: record.version)
-            state.order.append(id)
+            // No byte of a document is written with more than six.
+            guard text.count / 6 <= limit else {
+                state.left.insert(id)
+                continue
+            }
+            guard let document = try? JSONReader.read(text, options: .stored) else { continue }
+            let size = Entry.byteCount(document)
+            guard size <= limit - byteCount else {
+                state.left.insert(id)
+                isFull = room.evicts
+                continue
+            }
+            byteCount += size
+            found.append(
+                Entry(id: id, document: document, version: record.version, byteCount: size))
         }
+        if room.evicts { found.reverse() }
+        for entry in found { state.set(entry) }
         let loaded = state
         self.state.withLock { $0 = loaded }
     }
 
     private func key(_ id: ObjectID) -> [UInt8] { prefix + id.bytes }
 
-    private static func read(_ value: [UInt8], _ store: RecordStore) -> Document? {
+    /// The text of a stored document.
+    private static func text(_ value: [UInt8], _ store: RecordStore) -> [UInt8]? {
         switch value.first {
-        case 0: return try? JSONReader.read(Array(value.dropFirst()), options: .stored)
+        case 0: return Array(value.dropFirst())
         case 1:
-            guard let digest = SHA256.Digest(bytes: Array(value.dropFirst()).span),
-                let bytes = try? store.blobs.get(digest)
-            else { return nil }
-            return try? JSONReader.read(bytes, options: .stored)
+            return SHA256.Digest(bytes: Array(value.dropFirst()).span).flatMap {
+                try? store.blobs.get($0)
+            }
         default: return nil
         }
     }
@@ -84,6 +173,16 @@ final class Collection: Sendable {
     // MARK: Reading
 
     var count: Int { state.withLock { $0.order.count } }
+
+    /// About what all documents take in memory.
+    var byteCount: Int { state.withLock { $0.byteCount } }
+
+    /// Stored documents that had no room at the start, and that no other function knows; those that
+    /// will be deleted do not count.
+    var leftCount: Int { room.evicts ? 0 : state.withLock { $0.left.count } }
+
+    /// The ids of all documents in the order of their creation, and of those that had no room.
+    var ids: [ObjectID] { state.withLock { $0.order + Array($0.left) } }
 
     /// All documents in the order of their creation.
     func all() -> [Entry] {
@@ -94,8 +193,13 @@ final class Collection: Sendable {
 
     /// Documents with a name, the oldest first.
     func named(_ name: String) -> [Entry] {
-        all().filter { $0.name?.utf8.elementsEqual(name.utf8) == true }
+        state.withLock { state in
+            (state.named[NameKey(name)] ?? []).compactMap { state.entries[$0] }
+        }
     }
+
+    /// The ids of documents with a name, the oldest first.
+    func ids(named name: String) -> [ObjectID] { state.withLock { $0.named[NameKey(name)] ?? [] } }
 
     /// What a path's id or name says: the document with the id, otherwise those with the name.
     func find(_ text: String) -> [Entry] {
@@ -111,6 +215,8 @@ final class Collection: Sendable {
     }
 
     /// Adds a document, or replaces the one with this id.
+    ///
+    /// - Throws: `Failure` if it has no room.
     func put(
         _ id: ObjectID, _ document: Document, _ attachments: Attachments = .none,
         ifAbsent: Bool = false, on loop: EventLoop
@@ -118,6 +224,60 @@ final class Collection: Sendable {
         try await write(
             id, document, attachments, ifAbsent ? .absent : nil, on: loop)
     }
+
+    /// Checks that documents have room.
+    ///
+    /// - Parameters:
+    ///   - sizes: what each takes in memory.
+    ///   - replacing: whether they replace those with the same ids, and not the other way round.
+    ///   - clearing: whether they replace all that are there.
+    func check(_ sizes: [ObjectID: Int], replacing: Bool, clearing: Bool) throws {
+        guard !room.evicts else { return }
+        let isRefused = state.withLock { state -> Bool in
+            var added = 0
+            for (id, size) in sizes {
+                let known = clearing ? nil : state.entries[id]?.byteCount
+                if known == nil || replacing { added += size - (known ?? 0) }
+            }
+            let taken = clearing ? 0 : state.byteCount + state.reserved
+            return added > 0 && added > room.bytes - taken
+        }
+        if isRefused { throw room.refusal(of: 0, name) }
+    }
+
+    /// Takes room for a document that is to be written. One that becomes smaller always has some.
+    private func reserve(_ id: ObjectID, _ size: Int, isChange: Bool) throws {
+        let limit = isChange ? room.bytesOfChanges : room.bytes
+        let isRefused = state.withLock { state -> Bool in
+            let known = state.entries[id]?.byteCount ?? 0
+            let taken = (room.evicts ? 0 : state.byteCount - known) + state.reserved
+            if size > known, size > limit - taken { return true }
+            state.reserved += size
+            state.left.remove(id)
+            return false
+        }
+        if isRefused { throw room.refusal(of: size, name) }
+    }
+
+    /// Deletes the oldest documents that have no room beside the newer ones, if the collection keeps
+    /// only the last ones, and some of those that had none at the start.
+    private func trim() async throws {
+        guard room.evicts else { return }
+        let surplus = state.withLock { state -> [ObjectID] in
+            var surplus = Array(state.left.prefix(Self.trimmedAtOnce))
+            var (count, byteCount) = (state.order.count, state.byteCount)
+            for id in state.order {
+                guard count > room.count || byteCount > room.bytes && count > 1 else { break }
+                surplus.append(id)
+                count -= 1
+                byteCount -= state.entries[id]?.byteCount ?? 0
+            }
+            return surplus
+        }
+        if !surplus.isEmpty { try await delete(surplus) }
+    }
+
+    private static let trimmedAtOnce = 64
 
     /// Changes a document; `change` is called again if another change came first.
     ///
@@ -132,7 +292,8 @@ final class Collection: Sendable {
             var document = entry.document
             let attachments = try change(&document)
             do {
-                try await write(id, document, attachments, .version(entry.version), on: loop)
+                try await write(
+                    id, document, attachments, .version(entry.version), isChange: true, on: loop)
                 return document
             } catch StorageError.conflict {
                 // The other change is the base of this one. It is in memory soon.
@@ -143,8 +304,28 @@ final class Collection: Sendable {
 
     private func write(
         _ id: ObjectID, _ document: Document, _ attachments: Attachments,
-        _ condition: Transaction.Condition?, on loop: EventLoop
+        _ condition: Transaction.Condition?, isChange: Bool = false, on loop: EventLoop
     ) async throws {
+        let size = Entry.byteCount(document)
+        try reserve(id, size, isChange: isChange)
+        do {
+            defer { state.withLock { $0.reserved -= size } }
+            let version = try await commit(id, document, attachments, condition, on: loop)
+            state.withLock { state in
+                // Commits end in the order of their versions, but tasks continue in any.
+                if let known = state.entries[id], known.version > version { return }
+                state.set(
+                    Entry(id: id, document: document, version: version, byteCount: size))
+            }
+        }
+        try await trim()
+    }
+
+    /// - Returns: the version of the record.
+    private func commit(
+        _ id: ObjectID, _ document: Document, _ attachments: Attachments,
+        _ condition: Transaction.Condition?, on loop: EventLoop
+    ) async throws -> UInt64 {
         let text = JSONWriter.write(document)
         var blobs = references(document)
         var pin: BlobPin?
@@ -162,26 +343,7 @@ final class Collection: Sendable {
         transaction.put(key(id), value, blobs: blobs, if: condition)
         let version = try await store.commit(transaction)
         withExtendedLifetime(pin) {}
-        state.withLock { state in
-            // Commits end in the order of their versions, but tasks continue in any.
-            if let known = state.entries[id], known.version > version { return }
-            if state.entries[id] == nil { Self.insert(id, &state.order) }
-            state.entries[id] = Entry(id: id, document: document, version: version)
-        }
-    }
-
-    private static func insert(_ id: ObjectID, _ order: inout [ObjectID]) {
-        var low = 0
-        var high = order.count
-        while low < high {
-            let middle = (low + high) / 2
-            if order[middle].bytes.lexicographicallyPrecedes(id.bytes) {
-                low = middle + 1
-            } else {
-                high = middle
-            }
-        }
-        order.insert(id, at: low)
+        return version
     }
 
     /// Removes documents.
@@ -194,12 +356,14 @@ final class Collection: Sendable {
     ) async throws -> Int {
         var removed = 0
         for id in ids {
-            guard let entry = self[id] else { continue }
-            guard try await remove(id, attached(entry.document)) else { continue }
+            let (entry, isLeft) = state.withLock { ($0.entries[id], $0.left.contains(id)) }
+            guard entry != nil || isLeft else { continue }
+            let keys = entry.map { attached($0.document) } ?? []
+            guard try await remove(id, keys) else { continue }
             removed += 1
             state.withLock { state in
-                state.entries[id] = nil
-                state.order.removeAll { $0 == id }
+                state.remove(id)
+                state.left.remove(id)
             }
         }
         return removed

@@ -6,6 +6,8 @@ struct Describing: Sendable {
     let functions: NamedValues<FunctionDescription>
     /// The last of those with one field's name.
     let files: [UploadedFile]
+    /// Their places by the names of their fields.
+    private let places: [NameKey: Int]
 
     /// Names of files that the routes of a module have for something else.
     private static let reserved = ["wasm", "description"]
@@ -70,6 +72,9 @@ struct Describing: Sendable {
         }
         self.functions = functions
         self.files = unique
+        var places: [NameKey: Int] = [:]
+        for (index, file) in unique.enumerated() { places[NameKey(file.field)] = index }
+        self.places = places
         try checkMounts()
     }
 
@@ -77,20 +82,20 @@ struct Describing: Sendable {
     init(core functions: NamedValues<FunctionDescription>) {
         self.functions = functions
         files = []
+        places = [:]
     }
 
     /// Every deployment mount needs a file, unless the init function makes it.
     private func checkMounts() throws {
-        let made = functions[SignatureWarnings.initFunction]?.mounts.map(\.name) ?? []
+        let made = Set(
+            (functions[SignatureWarnings.initFunction]?.mounts ?? []).map { NameKey($0.name) })
         var missing: [Document] = []
         var isFatal = false
         for entry in functions.entries {
             for mount in entry.value.mounts where mount.stage == .deployment {
                 guard file(mount.name) == nil else { continue }
                 missing.append(.array([.string(entry.name), .string(mount.name)]))
-                if !made.contains(where: { $0.utf8.elementsEqual(mount.name.utf8) }) {
-                    isFatal = true
-                }
+                if !made.contains(NameKey(mount.name)) { isFatal = true }
             }
         }
         guard isFatal else { return }
@@ -99,7 +104,7 @@ struct Describing: Sendable {
     }
 
     private func file(_ name: String) -> UploadedFile? {
-        files.first { $0.field.utf8.elementsEqual(name.utf8) }
+        places[NameKey(name)].map { files[$0] }
     }
 
     /// The mounts of a function; their types are those of the files that came for them.

@@ -17,8 +17,8 @@ public final class ModuleRegistry: Sendable {
     static let initFunction = SignatureWarnings.initFunction
 
     /// Reads all documents of modules; blocks the thread.
-    init(_ store: RecordStore, moduleLimit: Int) throws {
-        modules = try Collection(store, "module", references: ModuleRecord.blobs)
+    init(_ store: RecordStore, _ room: Room, moduleLimit: Int) throws {
+        modules = try Collection(store, "module", room, references: ModuleRecord.blobs)
         self.moduleLimit = moduleLimit
         var options = ModuleCache.Options()
         options.moduleByteLimit = moduleLimit

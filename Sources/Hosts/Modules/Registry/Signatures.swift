@@ -67,10 +67,13 @@ enum SignatureWarnings {
     static func check(
         _ functions: NamedValues<FunctionDescription>, _ exports: Document?
     ) -> Document? {
+        var known: [NameKey: Document] = [:]
+        for export in exports?.arrayValue ?? [] {
+            guard let name = export["name"]?.stringValue else { continue }
+            if known[NameKey(name)] == nil { known[NameKey(name)] = export }
+        }
         let warnings = functions.entries.compactMap { entry -> Document? in
-            let export = exports?.arrayValue?.first {
-                $0["name"]?.stringValue?.utf8.elementsEqual(entry.name.utf8) == true
-            }
+            let export = known[NameKey(entry.name)]
             let actual: String
             if let export {
                 let parameters = export["params"]?.arrayValue?.compactMap(\.stringValue) ?? []

@@ -31,19 +31,62 @@ struct Exchange: Sendable {
         }
     }
 
-    /// Large documents are written in steps.
+    /// Large documents are written in steps, and sent in pieces.
     func json(_ document: Document, _ status: Status = .ok) async throws {
         var head = ResponseHead(status)
         try head.fields.append("Content-Type", "application/json; charset=utf-8")
         var writer = JSONWriter()
         var walk = JSONWalk(document)
-        var bytes: [UInt8] = []
-        while !walk.step(&writer, upTo: 64 << 10) {
-            bytes += writer.take()
+        if walk.step(&writer, upTo: Self.stepSize) { return try await respond(head, writer.take()) }
+        try addOrigin(to: &head)
+        try response.begin(head)
+        if request.method == .head { return try await response.end() }
+        var isOver = false
+        while !isOver {
+            try await response.write(writer.take())
+            await loop.yieldToOthers()
+            isOver = walk.step(&writer, upTo: Self.stepSize)
+        }
+        try await response.write(writer.take())
+        try await response.end()
+    }
+
+    /// An array whose elements are made while it is sent: a client that is slow holds one of them.
+    ///
+    /// - Parameters:
+    ///   - next: the next element; nil after the last one.
+    ///   - start: what is before the first element.
+    ///   - end: what is after the last one.
+    func list(
+        _ next: () -> Document?, after start: String = "[", before end: String = "]"
+    ) async throws {
+        var head = ResponseHead(.ok)
+        try head.fields.append("Content-Type", "application/json; charset=utf-8")
+        var bytes = Array(start.utf8)
+        var isFirst = true
+        var hasBegun = false
+        while let element = next() {
+            if !isFirst { bytes.append(UInt8(ascii: ",")) }
+            isFirst = false
+            bytes += await ClientJSON.write(element, on: loop)
+            guard bytes.count >= Self.stepSize else { continue }
+            if !hasBegun {
+                try addOrigin(to: &head)
+                try response.begin(head)
+                if request.method == .head { return try await response.end() }
+                hasBegun = true
+            }
+            try await response.write(bytes)
+            bytes = []
             await loop.yieldToOthers()
         }
-        try await respond(head, bytes + writer.take())
+        bytes += Array(end.utf8)
+        guard hasBegun else { return try await respond(head, bytes) }
+        try await response.write(bytes)
+        try await response.end()
     }
+
+    private static let stepSize = 64 << 10
 
     func text(_ text: String, _ status: Status = .ok, type: StaticString) async throws {
         var head = ResponseHead(status)

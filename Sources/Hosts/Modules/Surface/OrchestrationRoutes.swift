@@ -25,8 +25,10 @@ extension OrchestratorSurface {
             guard let device = devices.find(words[0]) else { throw unknownDevice(words[0]) }
             try await exchange.json(device.json)
         case (.delete, 0):
-            let ids = devices.all().filter { !$0.isOrchestrator }.map(\.id)
-            try await exchange.json(count(try await devices.delete(ids, canReturn: true)))
+            let own = devices.all().filter(\.isOrchestrator).map(\.id)
+            let ids = Set(devices.all().map(\.id) + devices.collection.ids).subtracting(own)
+            let removed = try await devices.delete(Array(ids), canReturn: true)
+            try await exchange.json(count(removed))
         case (.delete, 1):
             guard let device = devices.find(words[0]), !device.isOrchestrator else {
                 throw unknownDevice(words[0])
@@ -123,7 +125,7 @@ extension OrchestratorSurface {
         case (.put, 2) where words[0] == "failover":
             try await update(exchange, words[1], isFailover: true)
         case (.delete, 0):
-            try await exchange.json(count(try await delete(deployments.all())))
+            try await exchange.json(count(try await delete(deployments.ids)))
         case (.delete, 1): try await deleteOne(exchange, words[0])
         default: throw Failure.badURL
         }
@@ -158,19 +160,19 @@ extension OrchestratorSurface {
             try await orchestrator.deploy(entry.id, document, on: exchange.loop))
     }
 
-    private func delete(_ entries: [Collection.Entry]) async throws -> Int {
-        for entry in entries { try await orchestrator.datalist.begin(entry.id.description) }
-        return try await orchestrator.deployments.delete(entries.map(\.id))
+    private func delete(_ ids: [ObjectID]) async throws -> Int {
+        for id in ids { try await orchestrator.datalist.begin(id.description) }
+        return try await orchestrator.deployments.delete(ids)
     }
 
     private func deleteOne(_ exchange: Exchange, _ text: String) async throws {
         guard let id = ObjectID(text) else {
             throw Failure(.badRequest, "message", only: "Invalid deployment id")
         }
-        guard let entry = orchestrator.deployments[id] else {
+        guard orchestrator.deployments[id] != nil else {
             throw Failure(.notFound, "message", only: "Deployment not found")
         }
-        try await exchange.json(count(try await delete([entry])))
+        try await exchange.json(count(try await delete([id])))
     }
 
     // MARK: The orchestrator as a supervisor
@@ -196,8 +198,8 @@ extension OrchestratorSurface {
         let id = entry.id.description
         switch (Self.method(exchange), function) {
         case (.get, "get"):
-            try await exchange.json(
-                .object([.init("result", orchestrator.datalist.history(id))]))
+            try await exchange.list(
+                orchestrator.datalist.history(id), after: #"{"result":["#, before: "]}")
         case (.get, "push"), (.put, "push"), (.post, "push"):
             try await push(exchange, id)
         case (.post, ModuleRegistry.initFunction):
@@ -211,7 +213,8 @@ extension OrchestratorSurface {
     }
 
     private func push(_ exchange: Exchange, _ deployment: String) async throws {
-        let body = try await body(exchange)
+        let body = try await UploadBody.read(
+            exchange.request, limit: Datalist.bodyLimit, orchestrator.store)
         let file = body.files.first { $0.field == "entry" } ?? body.files.first
         let value =
             try await file?.bytes(

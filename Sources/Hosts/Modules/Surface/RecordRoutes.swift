@@ -20,18 +20,26 @@ extension OrchestratorSurface {
 
     /// Documents that came after a time, if the query names one.
     private func list(_ exchange: Exchange, _ collection: Collection) async throws {
-        var documents = collection.all().map(\.document)
+        var earliest: Int64?
         if let after = Query(exchange.request.target.query)["after"] {
             let text = String(decoding: after, as: UTF8.self)
             guard let time = ISOTime.milliseconds(text) else {
                 throw Failure(.badRequest, "malformed request", "'after' is no time of ISO 8601")
             }
-            documents = documents.filter { document in
-                document["dateReceived"]?.stringValue.flatMap { ISOTime.milliseconds($0) }
-                    .map { $0 > time } == true
-            }
+            earliest = time
         }
-        try await exchange.json(.array(documents))
+        var ids = collection.all().map(\.id)[...]
+        try await exchange.list {
+            while let id = ids.popFirst() {
+                guard let document = collection[id]?.document else { continue }
+                guard let earliest else { return document }
+                let time = document["dateReceived"]?.stringValue.flatMap {
+                    ISOTime.milliseconds($0)
+                }
+                if let time, time > earliest { return document }
+            }
+            return nil
+        }
     }
 
     /// Adds a document with its id and the time.
@@ -63,10 +71,6 @@ extension OrchestratorSurface {
                     body: .json(message("Log not received nor saved")))
             }
             _ = try await add(document, to: logs, on: exchange.loop)
-            let surplus = logs.count - orchestrator.options.logLimit
-            if surplus > 0 {
-                try await logs.delete(logs.all().prefix(surplus).map(\.id))
-            }
             try await exchange.json(message("Log received and saved"))
         default: throw Failure.badURL
         }
@@ -76,15 +80,17 @@ extension OrchestratorSurface {
     private func delete(
         _ exchange: Exchange, _ collection: Collection, _ text: String?, by member: String
     ) async throws {
-        let all = collection.all().filter { entry in
-            guard let text else { return true }
-            return entry.id.description == text.lowercased()
-                || entry.document[member]?.stringValue?.utf8.elementsEqual(text.utf8) == true
+        var ids = collection.ids
+        if let text {
+            ids = collection.all().filter { entry in
+                entry.id.description == text.lowercased()
+                    || entry.document[member]?.stringValue?.utf8.elementsEqual(text.utf8) == true
+            }.map(\.id)
+            guard !ids.isEmpty else {
+                throw Failure(.notFound, "message", only: "nothing has the id '\(text)'")
+            }
         }
-        guard text == nil || !all.isEmpty else {
-            throw Failure(.notFound, "message", only: "nothing has the id '\(text ?? "")'")
-        }
-        let count = try await collection.delete(all.map(\.id))
+        let count = try await collection.delete(ids)
         try await exchange.json(.object([.init("deletedCount", .integer(Int64(count)))]))
     }
 
@@ -113,16 +119,20 @@ extension OrchestratorSurface {
         case .post:
             let (zones, levels) = try Zones.read(try await body(exchange))
             let list = Document.array(levels.map { .string($0) })
+            var known = NamedValues<ObjectID>()
+            for entry in collection.all() {
+                guard let name = entry.document["zone"]?.stringValue else { continue }
+                if known[name] == nil { known[name] = entry.id }
+            }
             for zone in zones {
-                let known = collection.all().first { $0.document["zone"] == zone["zone"] }
-                let id = known?.id ?? collection.newID()
+                let id = zone["zone"]?.stringValue.flatMap { known[$0] } ?? collection.newID()
                 var document = zone
                 document.set("_id", .string(id.description))
                 document.set("dateReceived", Clock.text)
                 try await collection.put(id, document, on: exchange.loop)
             }
-            let known = collection.all().first { $0.document["type"] == "riskLevels" }
-            let id = known?.id ?? collection.newID()
+            let stored = collection.all().first { $0.document["type"] == "riskLevels" }
+            let id = stored?.id ?? collection.newID()
             try await collection.put(
                 id,
                 .object([

@@ -18,6 +18,15 @@ extension Supervisor {
     @discardableResult
     public func deploy(_ node: DeploymentNode, on loop: EventLoop) async throws -> Deployment {
         try check(node)
+        let size: NodeSize
+        do throws(BSONError) {
+            size = try NodeSize(node)
+        } catch {
+            // A name with a zero byte, or an integer beyond 64 bits.
+            throw SupervisorError.node(DocumentFault("", expected: "what can be stored: \(error)"))
+        }
+        try reserve(size, for: node.deployment)
+        defer { release(size) }
         let client = try tools(loop).client
         var modules: [DeployedModule] = []
         var failures: [String] = []
@@ -57,7 +66,7 @@ extension Supervisor {
         }
         guard failures.isEmpty else { throw SupervisorError.fetching(failures) }
         warnings += Self.missingFiles(node, modules)
-        let deployment = Deployment(node, modules, warnings: warnings)
+        let deployment = Deployment(node, modules, size, warnings: warnings)
         do {
             try await DeploymentRecords.put(deployment, in: store, on: loop)
         } catch let error as StorageError {
@@ -69,6 +78,9 @@ extension Supervisor {
         return deployment
     }
 
+    /// Missing files that a warning names.
+    private static let missingLimit = 1000
+
     /// Files of deployment mounts that were not sent, and that no init function makes.
     private static func missingFiles(
         _ node: DeploymentNode, _ modules: [DeployedModule]
@@ -78,9 +90,10 @@ extension Supervisor {
             guard let functions = node.mounts[module.name],
                 functions["_wasmiot_init"] == nil
             else { continue }
-            let names = module.files.map { Name($0.name) }
+            let names = Set(module.files.map { Name($0.name) })
             for function in functions.entries {
                 for mount in function.value.deployment where !names.contains(Name(mount.path)) {
+                    guard missing.count < Self.missingLimit else { return missing }
                     missing.append(
                         "module '\(module.name)': the file '\(mount.path)' of function "
                             + "'\(function.name)' is missing")
@@ -100,11 +113,11 @@ extension Supervisor {
     }
 
     private func check(_ node: DeploymentNode) throws(SupervisorError) {
-        func safe(_ name: String, _ place: String) throws(SupervisorError) {
+        func safe(_ name: String, _ place: @autoclosure () -> String) throws(SupervisorError) {
             guard MountName.isSafe(name) else {
                 throw .node(
                     DocumentFault(
-                        place, expected: "a name of 1 to 255 bytes without '/', not '.' or '..'"))
+                        place(), expected: "a name of 1 to 255 bytes without '/', not '.' or '..'"))
             }
         }
         try safe(node.deployment, "deploymentId")

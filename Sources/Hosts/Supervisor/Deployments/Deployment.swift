@@ -2,6 +2,7 @@ import Synchronization
 import WasmInterpreter
 import WasmWASI
 import WasmdDigests
+import WasmdDocuments
 import WasmdEventLoop
 import WasmdGuests
 import WasmdHTTP
@@ -14,11 +15,16 @@ public final class Deployment: Sendable {
     /// Why runs of its modules will fail, found when it was deployed: modules that are not valid,
     /// imports that the device has not. Not kept over a restart.
     public let warnings: [String]
+    let size: NodeSize
 
     public var id: String { node.deployment }
 
-    init(_ node: DeploymentNode, _ modules: [DeployedModule], warnings: [String] = []) {
+    init(
+        _ node: DeploymentNode, _ modules: [DeployedModule], _ size: NodeSize,
+        warnings: [String] = []
+    ) {
         self.node = node
+        self.size = size
         self.modules = modules
         self.warnings = warnings
     }
@@ -35,6 +41,45 @@ public final class Deployment: Sendable {
     /// Releases the instances when their runs have ended.
     func retire(_ instances: KeptInstances) {
         for module in modules { module.retire(instances) }
+    }
+}
+
+/// What nodes of deployments are counted by: all are in memory, and every function is in the
+/// description of the device.
+struct NodeSize: Sendable {
+    /// Bytes as BSON; in memory it is some times as much.
+    private(set) var byteCount = 0
+    private(set) var functionCount = 0
+
+    static var none: NodeSize { NodeSize() }
+
+    private init() {}
+
+    /// - Throws: `BSONError` if the node cannot be stored.
+    init(_ node: DeploymentNode) throws(BSONError) {
+        byteCount = try BSON.write(node.document).count
+        functionCount = node.endpoints.entries.reduce(0) { $0 + $1.value.entries.count }
+    }
+
+    static func += (left: inout NodeSize, right: NodeSize) {
+        left.byteCount += right.byteCount
+        left.functionCount += right.functionCount
+    }
+
+    static func -= (left: inout NodeSize, right: NodeSize) {
+        left.byteCount -= right.byteCount
+        left.functionCount -= right.functionCount
+    }
+
+    /// What there is too much of; nil if all has room.
+    func excess(_ options: Supervisor.Options) -> String? {
+        if byteCount > options.nodeTotalLimit {
+            return "the nodes of all deployments may take \(options.nodeTotalLimit) bytes"
+        }
+        if functionCount > options.functionLimit {
+            return "all deployments together may have \(options.functionLimit) functions"
+        }
+        return nil
     }
 }
 
@@ -84,12 +129,10 @@ struct StoredFile: Sendable, Equatable {
     ) {
         deployment = node.deployment
         var paths = Set(files.map { Array($0.name.utf8) })
-        for mounts in node.mounts.entries where mounts.name.utf8.elementsEqual(name.utf8) {
-            for function in mounts.value.entries {
-                // Files of deployment mounts that were not fetched are the module's own.
-                for stage in [MountStage.execution, .output] {
-                    for mount in function.value[stage] { paths.insert(Array(mount.path.utf8)) }
-                }
+        for function in node.mounts[name]?.entries ?? [] {
+            // Files of deployment mounts that were not fetched are the module's own.
+            for stage in [MountStage.execution, .output] {
+                for mount in function.value[stage] { paths.insert(Array(mount.path.utf8)) }
             }
         }
         mountPaths = paths

@@ -115,6 +115,7 @@ enum DeploymentRecords {
     ) throws(StorageError) -> [Deployment] {
         let snapshot = store.snapshot()
         var found: [(version: UInt64, deployment: Deployment)] = []
+        var total = NodeSize.none
         for key in snapshot.keys(prefix: RecordKey.deployments) {
             do throws(StorageError) {
                 guard let record = try snapshot.getBlocking(key.key) else { continue }
@@ -124,6 +125,12 @@ enum DeploymentRecords {
                     let deployment = deployment(document, options)
                 else {
                     damage.append("a deployment cannot be read")
+                    continue
+                }
+                total += deployment.size
+                if let reason = total.excess(options) {
+                    total -= deployment.size
+                    damage.append("the deployment '\(deployment.id)' has no room: \(reason)")
                     continue
                 }
                 deployment.stored(as: record.version)
@@ -210,9 +217,9 @@ enum DeploymentRecords {
     private static func deployment(
         _ document: Document, _ options: Supervisor.Options
     ) -> Deployment? {
-        guard let inner = document["node"], let node = try? DeploymentNode(inner) else {
-            return nil
-        }
+        guard let inner = document["node"], let node = try? DeploymentNode(inner),
+            let size = try? NodeSize(node)
+        else { return nil }
         var modules: [DeployedModule] = []
         for element in document["modules"]?.arrayValue ?? [] {
             guard let name = element["name"]?.stringValue, let digest = digest(element) else {
@@ -227,7 +234,7 @@ enum DeploymentRecords {
             }
             modules.append(DeployedModule(node, name, digest, files, options))
         }
-        return Deployment(node, modules)
+        return Deployment(node, modules, size)
     }
 
     private static func digest(_ document: Document) -> SHA256.Digest? {

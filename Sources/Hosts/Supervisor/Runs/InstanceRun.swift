@@ -274,7 +274,8 @@ extension Supervisor {
         // Another run may have made it meanwhile.
         if let kept = module.kept { return kept }
         let totals = instances.totals
-        guard totals.byteCount < options.instanceMemory &* 2 else {
+        let (twice, isTooMuch) = options.instanceMemory.multipliedReportingOverflow(by: 2)
+        guard totals.byteCount < (isTooMuch ? UInt64.max : twice) else {
             throw RunFault.limit(
                 "instance_memory",
                 "\(totals.count) instances take \(totals.byteCount) bytes, and none can be released"

@@ -14,8 +14,9 @@ extension SupervisorSurface {
     ) async throws {
         let module = try module(id, name)
         if request.method == .put {
-            let limit = Int(clamping: supervisor.options.limits.memory) &* 2
-            let body = try await request.body(limit: max(limit, 1 << 20))
+            let memory = Int(clamping: supervisor.options.limits.memory)
+            let limit = memory > Int.max / 2 ? Int.max : max(memory * 2, 1 << 20)
+            let body = try await request.body(limit: limit)
             try await supervisor.takeOver(body, for: module, on: request.loop)
             var head = ResponseHead(.ok)
             try head.fields.append("Module-Digest", "sha-256=\(module.digest)")

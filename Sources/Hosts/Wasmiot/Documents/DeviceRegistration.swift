@@ -3,6 +3,10 @@ import WasmdDocuments
 /// How a supervisor tells an orchestrator that it is there; also what DNS-SD says about one.
 public struct DeviceRegistration: Sendable, Equatable {
     public static let serviceType = "_webthing._tcp.local."
+    /// Bytes of a name, and of an address.
+    public static let textLimit = 255
+    /// Addresses of one device.
+    public static let addressLimit = 64
 
     public var name: String
     public var host: String?
@@ -41,7 +45,11 @@ public struct DeviceRegistration: Sendable, Equatable {
         let place = try root.member("name")
         name = try place.string()
         guard !name.isEmpty else { throw place.fault("a name that is not empty") }
-        host = try root.optional("host")?.string()
+        guard name.utf8.count <= Self.textLimit else {
+            throw place.fault("a name of at most \(Self.textLimit) bytes")
+        }
+        host = nil
+        if let given = root.optional("host") { host = try Self.address(given) }
         port = 5000
         if let given = root.optional("port") {
             let number =
@@ -53,9 +61,21 @@ public struct DeviceRegistration: Sendable, Equatable {
         }
         addresses = []
         if let list = root.optional("addresses") {
-            for element in try list.elements() { addresses.append(try element.string()) }
+            let elements = try list.elements()
+            guard elements.count <= Self.addressLimit else {
+                throw list.fault("at most \(Self.addressLimit) addresses")
+            }
+            for element in elements { addresses.append(try Self.address(element)) }
         }
         scheme = root.document["protocol"]?.stringValue == "https" ? "https" : "http"
         properties = root.optional("properties")?.document ?? .object([])
+    }
+
+    private static func address(_ reading: Reading) throws(DocumentFault) -> String {
+        let text = try reading.string()
+        guard text.utf8.count <= textLimit else {
+            throw reading.fault("an address of at most \(textLimit) bytes")
+        }
+        return text
     }
 }

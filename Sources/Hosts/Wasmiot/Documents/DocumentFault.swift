@@ -28,7 +28,15 @@ struct Reading {
 
     func fault(_ expected: String) -> DocumentFault { DocumentFault(place, expected: expected) }
 
-    private func place(of name: String) -> String { place.isEmpty ? name : "\(place).\(name)" }
+    /// Names are cut: each member of an object repeats that of the object.
+    private func place(of name: String) -> String {
+        let short =
+            name.utf8.count <= Self.placeLength
+            ? name : String(decoding: name.utf8.prefix(Self.placeLength), as: UTF8.self) + "…"
+        return place.isEmpty ? short : "\(place).\(short)"
+    }
+
+    private static let placeLength = 255
 
     /// A member; nil if it is missing or null.
     func optional(_ name: String) -> Reading? {
@@ -63,5 +71,15 @@ struct Reading {
     func members(orEmptyArray: Bool) throws(DocumentFault) -> [(name: String, value: Reading)] {
         if orEmptyArray, document == .array([]) { return [] }
         return try members()
+    }
+
+    /// - Throws: if there are too many names, or one is too long.
+    func checkNames(_ members: [(name: String, value: Reading)]) throws(DocumentFault) {
+        guard members.count <= NameLimits.count else {
+            throw fault("at most \(NameLimits.count) names")
+        }
+        for (name, value) in members where name.utf8.count > NameLimits.length {
+            throw value.fault("a name of at most \(NameLimits.length) bytes")
+        }
     }
 }

@@ -139,9 +139,11 @@ public struct Endpoint: Sendable, Equatable {
         let request = reading.optional("request")
         var parameters: [EndpointParameter] = []
         if let list = request?.optional("parameters") {
-            for element in try list.elements() {
-                parameters.append(try EndpointParameter(element))
+            let elements = try list.elements()
+            guard elements.count <= NameLimits.list else {
+                throw list.fault("at most \(NameLimits.list) parameters")
             }
+            for element in elements { parameters.append(try EndpointParameter(element)) }
         }
         self.parameters = parameters
         if let body = request?.optional("request_body") { self.body = try EndpointBody(body) }

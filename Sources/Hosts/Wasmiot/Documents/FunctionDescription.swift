@@ -69,8 +69,10 @@ public struct ModuleFunctions: Sendable, Equatable {
     /// Reads a map of functions. Members that are no objects are passed over.
     public init(_ document: Document) throws(DocumentFault) {
         functions = NamedValues()
-        for (name, function) in try Reading(document).members()
-        where function.document.objectValue != nil {
+        let reading = Reading(document)
+        let members = try reading.members()
+        try reading.checkNames(members)
+        for (name, function) in members where function.document.objectValue != nil {
             guard !name.isEmpty else { throw function.fault("a function with a name") }
             functions[name] = try Self.function(function)
         }
@@ -105,9 +107,13 @@ public struct ModuleFunctions: Sendable, Equatable {
         _ reading: Reading
     ) throws(DocumentFault) -> [FunctionDescription.Parameter] {
         var parameters: [FunctionDescription.Parameter] = []
+        var names: Set<NameKey> = []
         func append(_ name: String, _ type: String, _ place: Reading) throws(DocumentFault) {
-            guard !parameters.contains(where: { $0.name.utf8.elementsEqual(name.utf8) }) else {
+            guard names.insert(NameKey(name)).inserted else {
                 throw place.fault("a name that no other parameter has")
+            }
+            guard parameters.count < NameLimits.list else {
+                throw reading.fault("at most \(NameLimits.list) parameters")
             }
             parameters.append(.init(name, type: type))
         }
@@ -130,6 +136,7 @@ public struct ModuleFunctions: Sendable, Equatable {
     ) throws(DocumentFault) -> [FunctionDescription.Mount] {
         guard let list = reading.optional("mounts") else { return [] }
         var mounts: [FunctionDescription.Mount] = []
+        var names: Set<NameKey> = []
         // Forms with large indices make an object.
         let elements =
             list.document.objectValue == nil
@@ -140,8 +147,11 @@ public struct ModuleFunctions: Sendable, Equatable {
             guard MountName.isSafe(name) else {
                 throw place.fault("a name of a file: 1 to 255 bytes, no '/', not '.' or '..'")
             }
-            guard !mounts.contains(where: { $0.name.utf8.elementsEqual(name.utf8) }) else {
+            guard names.insert(NameKey(name)).inserted else {
                 throw place.fault("a name that no other mount has")
+            }
+            guard mounts.count < NameLimits.list else {
+                throw list.fault("at most \(NameLimits.list) mounts")
             }
             let stage = try element.member("stage")
             guard let known = MountStage(rawValue: try stage.string()) else {

@@ -26,9 +26,14 @@ public struct Manifest: Sendable, Equatable {
         case sequence = "manifest must have a sequence of operations"
         case module = "manifest node must have a module"
         case function = "manifest node must have a function"
+        case steps = "manifest may have at most 1000 steps"
+        case failovers = "manifest node may have at most 1000 failovers"
 
         public var description: String { rawValue }
     }
+
+    /// Steps of a sequence, and failovers of one step.
+    public static let limit = 1000
 
     public var name: String
     public var sequence: [Step]
@@ -48,6 +53,7 @@ public struct Manifest: Sendable, Equatable {
     public init(_ document: Document) throws(Fault) {
         guard let name = document["name"]?.stringValue else { throw .name }
         guard let sequence = document["sequence"]?.arrayValue else { throw .sequence }
+        guard sequence.count <= Self.limit else { throw .steps }
         self.name = name
         self.sequence = []
         workflow = document["workflow"].flatMap { $0 == .null ? nil : $0 }
@@ -55,6 +61,7 @@ public struct Manifest: Sendable, Equatable {
             guard let module = step["module"]?.stringValue else { throw .module }
             guard let function = step["func"]?.stringValue else { throw .function }
             let failovers = step["failovers"]?.arrayValue?.compactMap(\.stringValue) ?? []
+            guard failovers.count <= Self.limit else { throw .failovers }
             self.sequence.append(
                 Step(
                     device: step["device"]?.stringValue, module: module, function: function,

@@ -80,7 +80,13 @@ public struct FunctionMounts: Sendable, Equatable {
     init(_ reading: Reading) throws(DocumentFault) {
         for stage in MountStage.allCases {
             guard let list = reading.optional(stage.rawValue) else { continue }
-            for element in try list.elements() { self[stage].append(try Mount(element)) }
+            let elements = try list.elements()
+            guard elements.count <= NameLimits.list else {
+                throw list.fault("at most \(NameLimits.list) mounts")
+            }
+            var mounts: [Mount] = []
+            for element in elements { mounts.append(try Mount(element)) }
+            self[stage] = mounts
         }
     }
 }
