@@ -98,12 +98,13 @@ import WasmdWasmiot
     @Test func resultsOfAWorkflowAreBounded() {
         var values = WorkflowValues(input: .null)
         let half = Document.string(String(repeating: "x", count: 33 << 20))
-        #expect(values.set("a", half))
-        #expect(!values.set("b", half))
-        #expect(values.value("$steps.b") == nil)
-        #expect(values.set("a", .integer(1)))
-        #expect(values.value("$result") == .integer(1))
-        #expect(values.set("b", half))
+        let isFirstTaken = values.set("a", half)
+        let isSecondTaken = values.set("b", half)
+        #expect(isFirstTaken && !isSecondTaken && values.value("$steps.b") == nil)
+        let isChanged = values.set("a", .integer(1))
+        #expect(isChanged && values.value("$result") == .integer(1))
+        let hasRoom = values.set("b", half)
+        #expect(hasRoom)
     }
 
     @Test func whatDocumentsTake() {

@@ -54,8 +54,8 @@ import WasmdWasmiot
         func names(_ count: Int) throws -> Document {
             try json(node(other: (0..<count).map { "\"n\($0)\":\"u\"" }.joined(separator: ",")))
         }
-        let node = try DeploymentNode(names(10_000))
-        #expect(node.modules.first?.other["n9999"] == "u")
+        let longest = try DeploymentNode(names(10_000))
+        #expect(longest.modules.first?.other["n9999"] == "u")
         let many = try names(10_001)
         #expect(throws: DocumentFault("modules[0].urls.other", expected: "at most 10000 names")) {
             try DeploymentNode(many)

@@ -54,20 +54,20 @@ final class Collection: Sendable {
         mutating func set(_ entry: Entry) {
             let known = entries.updateValue(entry, forKey: entry.id)
             byteCount += entry.byteCount - (known?.byteCount ?? 0)
-            if let known { forgetName(known) } else { Self.insert(entry.id, &order) }
-            if let name = entry.name { Self.insert(entry.id, &named[NameKey(name), default: []]) }
+            if let known { forgetName(known) } else { Self.add(entry.id, &order) }
+            if let name = entry.name { Self.add(entry.id, &named[NameKey(name), default: []]) }
         }
 
         mutating func remove(_ id: ObjectID) {
             guard let entry = entries.removeValue(forKey: id) else { return }
             byteCount -= entry.byteCount
-            Self.remove(id, &order)
+            Self.take(id, &order)
             forgetName(entry)
         }
 
         private mutating func forgetName(_ entry: Entry) {
             guard let key = entry.name.map({ NameKey($0) }) else { return }
-            Self.remove(entry.id, &named[key, default: []])
+            Self.take(entry.id, &named[key, default: []])
             if named[key]?.isEmpty == true { named[key] = nil }
         }
 
@@ -86,13 +86,13 @@ final class Collection: Sendable {
             return low
         }
 
-        private static func insert(_ id: ObjectID, _ order: inout [ObjectID]) {
+        private static func add(_ id: ObjectID, _ order: inout [ObjectID]) {
             order.insert(id, at: place(id, order))
         }
 
-        private static func remove(_ id: ObjectID, _ order: inout [ObjectID]) {
-            let place = place(id, order)
-            if place < order.count, order[place] == id { order.remove(at: place) }
+        private static func take(_ id: ObjectID, _ order: inout [ObjectID]) {
+            let index = place(id, order)
+            if index < order.count, order[index] == id { order.remove(at: index) }
         }
     }
 
@@ -359,12 +359,12 @@ final class Collection: Sendable {
             let (entry, isLeft) = state.withLock { ($0.entries[id], $0.left.contains(id)) }
             guard entry != nil || isLeft else { continue }
             let keys = entry.map { attached($0.document) } ?? []
-            guard try await remove(id, keys) else { continue }
-            removed += 1
+            let isRemoved = try await remove(id, keys)
             state.withLock { state in
-                state.remove(id)
                 state.left.remove(id)
+                if isRemoved { state.remove(id) }
             }
+            if isRemoved { removed += 1 }
         }
         return removed
     }

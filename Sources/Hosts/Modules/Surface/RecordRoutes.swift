@@ -28,7 +28,7 @@ extension OrchestratorSurface {
             }
             earliest = time
         }
-        var ids = collection.all().map(\.id)[...]
+        var ids = collection.ids[...]
         try await exchange.list {
             while let id = ids.popFirst() {
                 guard let document = collection[id]?.document else { continue }
