@@ -315,19 +315,23 @@ public final class Executor: Sendable {
         _ id: ModuleID, for tenant: Tenant? = nil, on loop: EventLoop
     ) async throws {
         try await writing {
-            var record: ModuleRecord?
-            do {
-                record = try await self.entry(id, for: tenant, on: loop).record
-            } catch {
-                // A damaged one can be removed, by those who see all.
-                guard tenant == nil, Self.isDamage(error) else { throw error }
-            }
-            do {
-                try await self.modules.delete(id, record)
-                let size = UInt64(clamping: record?.size ?? 0)
-                self.tenant(named: record?.owner)?.restore(0, inPlaceOf: size)
-            } catch StorageError.conflict {
-                throw ExecutorError.notFound
+            while true {
+                var entry: StoredModule?
+                do {
+                    entry = try await self.entry(id, for: tenant, on: loop)
+                } catch {
+                    // A damaged one can be removed, by those who see all.
+                    guard tenant == nil, Self.isDamage(error) else { throw error }
+                }
+                do {
+                    try await self.modules.delete(id, entry?.record, version: entry?.version)
+                    let size = UInt64(clamping: entry?.record.size ?? 0)
+                    self.tenant(named: entry?.record.owner)?.restore(0, inPlaceOf: size)
+                    break
+                } catch StorageError.conflict {
+                    // Changed meanwhile, it may have another size; removed, it is not found.
+                    if entry == nil { throw ExecutorError.notFound }
+                }
             }
             self.kept.forget(id)
         }

@@ -137,6 +137,8 @@ final class ServerLoop: @unchecked Sendable {
             if server.begin() {
                 let connection = Connection(stream, self)
                 connections[ObjectIdentifier(connection)] = connection
+                // The others were told before this one was there.
+                if server.isStopping { connection.stop() }
                 connection.task = loop.spawn { [self] in
                     await connection.run()
                     connections[ObjectIdentifier(connection)] = nil

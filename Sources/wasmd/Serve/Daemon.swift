@@ -216,7 +216,12 @@ struct Daemon {
         while try await signals.next() == Signals.hangup {
             manager.send(
                 "RELOADING=1", "MONOTONIC_USEC=\(SystemClock.monotonic.now / 1000)")
-            let result = try await loop.blocking { control.reload() }
+            // A pool that is full is no reason to end.
+            guard let result = try? await loop.blocking({ control.reload() }) else {
+                ServeMessages.write("not reloaded: too much waits for the disk", .error)
+                manager.send("READY=1")
+                continue
+            }
             switch result {
             case .changed([]): ServeMessages.write("reloaded: nothing has changed")
             case .changed(let paths):

@@ -88,8 +88,7 @@ public final class LoopProcess: RunningProgram, @unchecked Sendable {
             self.error = try ends.2.stream(loop)
             channel = Channel(try Kernel.openProcess(identifier), loop)
         } catch {
-            try? child.process.send(9)
-            _ = try? child.process.endIfOver()
+            Self.end(child, loop)
             throw error
         }
     }
@@ -131,8 +130,10 @@ public final class LoopProcess: RunningProgram, @unchecked Sendable {
 
     deinit {
         channel.close()
-        let child = child
-        guard !child.isOver else { return }
+        if !child.isOver { Self.end(child, loop) }
+    }
+
+    private static func end(_ child: Child, _ loop: EventLoop) {
         try? child.process.send(9)
         // The child dies within microseconds; a thread of the pool waits for it.
         let reap: @Sendable () -> Void = { Self.reap(child) }

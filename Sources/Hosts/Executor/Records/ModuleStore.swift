@@ -240,11 +240,13 @@ public final class ModuleStore: Sendable {
 
     /// Removes a module; returns when that is durable.
     ///
-    /// - Parameter record: nil if it is damaged; a client's key then stays, and refers to nothing.
-    /// - Throws: `StorageError`; `.conflict` if there is none.
-    func delete(_ id: ModuleID, _ record: ModuleRecord?) async throws {
+    /// - Parameters:
+    ///   - record: nil if it is damaged; a client's key then stays, and refers to nothing.
+    ///   - version: that of the record; nil for any.
+    /// - Throws: `StorageError`; `.conflict` if there is none, or one of another version.
+    func delete(_ id: ModuleID, _ record: ModuleRecord?, version: UInt64?) async throws {
         var transaction = Transaction()
-        transaction.delete(Self.recordKey(id), if: .present)
+        transaction.delete(Self.recordKey(id), if: version.map { .version($0) } ?? .present)
         transaction.delete(Self.bytesKey(id))
         if let key = record?.key { transaction.delete(Self.keyPrefix + key.bytes) }
         if let owner = record?.owner { transaction.delete(Self.ownerPrefix(owner) + id.bytes) }

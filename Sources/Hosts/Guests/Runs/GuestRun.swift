@@ -43,6 +43,9 @@ struct GuestRun {
         }
         let store =
             request.kept?.store ?? Store(engine: guest.module.engine, limits: limits.storeLimits)
+        // A request to stop that came after the end of the run before is not for this one; those
+        // for this one come when it can be found.
+        if request.kept != nil { store.interruptHandle.reset() }
         let run = ActiveRun(request, store, on: guests.loop)
         let number = runs.active.insert(run)
         defer { runs.active.remove(number) }
@@ -55,8 +58,6 @@ struct GuestRun {
         } else if let session = runs.profiling.session(for: request.digest) {
             run.startProfileAtOnce(session)
         }
-        // A request to stop that came after the end of the run before is not for this one.
-        if request.kept != nil { store.interruptHandle.reset() }
         if failure == nil {
             do {
                 let beginning = try begin(&request, in: store, run, guests)

@@ -141,17 +141,26 @@ public final class SpanExporter: ServingObserver {
         state.withLock { $0.task = task }
     }
 
-    /// Sends what waits, at the end. Takes as long as the collector does, at most ten seconds.
+    /// Sends what waits, at the end, for at most two seconds and a batch.
     public func finish(on loop: EventLoop) async {
         state.withLock { $0.task }?.cancel()
         var clientOptions = HTTPClientOptions()
         clientOptions.connectTimeout = .milliseconds(300)
         clientOptions.responseTimeout = .milliseconds(700)
-        _ = await send(HTTPClient(clientOptions, on: loop))
+        let client = HTTPClient(clientOptions, on: loop)
+        let end = LoopInstant.after(.seconds(2))
+        while await send(client, isEnding: true), .now < end {}
+        let rest = state.withLock { state in
+            defer { state.spans = [] }
+            return state.spans.count
+        }
+        dropped.add(UInt64(rest))
     }
 
     /// Sends a batch; returns whether more wait.
-    private func send(_ client: HTTPClient) async -> Bool {
+    ///
+    /// - Parameter isEnding: whether fewer than a batch count.
+    private func send(_ client: HTTPClient, isEnding: Bool = false) async -> Bool {
         let batch = state.withLock { state in
             let batch = Array(state.spans.prefix(options.batchLimit))
             state.spans.removeFirst(batch.count)
@@ -171,7 +180,7 @@ public final class SpanExporter: ServingObserver {
             isSent = false
         }
         if isSent { sent.add(UInt64(batch.count)) } else { dropped.add(UInt64(batch.count)) }
-        return isSent && state.withLock { $0.spans.count >= options.batchLimit }
+        return isSent && state.withLock { $0.spans.count >= (isEnding ? 1 : options.batchLimit) }
     }
 
     /// `ExportTraceServiceRequest` in the JSON form of OTLP: ids are hexadecimal, 64-bit integers

@@ -66,8 +66,11 @@ public final class StoreArchive: Sendable {
         path = core.folder.pathBytes + [UInt8(ascii: "/")] + Self.partialName
         let files = core.folder.files
         do throws(StorageError) {
-            // What a process that ended has left.
-            files.removeRoot(path)
+            // What processes that ended have left: drafts have the number of theirs in their names.
+            for name in (try? files.names(core.folder.root.descriptor)) ?? []
+            where name.starts(with: Self.partialName) {
+                files.removeRoot(core.folder.pathBytes + [UInt8(ascii: "/")] + name)
+            }
             // Nothing is removed since the hold, so the blobs of a snapshot from now are there.
             let snapshot = core.state.withLock { state in
                 RecordSnapshot(
