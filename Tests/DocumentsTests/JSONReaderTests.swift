@@ -149,6 +149,19 @@ import WasmdDocuments
         #expect(limit("[[]]", { $0.depth = 1 }) == .limit(.depth, 1))
         #expect(limit("[[]]", { $0.depth = 2 }) == nil)
         #expect(limit("[1,2,3]", { $0.values = 3 }) == .limit(.values, 3))
+        // Bytes that are packed are no values, until another element comes.
+        func packed(_ text: String) -> JSONError.Reason? {
+            do {
+                _ = try read(text) {
+                    $0.packsBytes = true
+                    $0.limits.values = 3
+                }
+                return nil
+            } catch { return error.reason }
+        }
+        #expect(packed("[1,2,3,4,5]") == nil)
+        #expect(packed("[1,2,3,\"x\"]") == .limit(.values, 3))
+        #expect(packed("[1,2,3,4,[]]") == .limit(.values, 3))
         #expect(limit("[1,2,3]", { $0.bytes = 6 }) == .limit(.bytes, 6))
         #expect(limit("\"abcd\"", { $0.stringBytes = 3 }) == .limit(.stringBytes, 3))
         #expect(limit("\"abcd\"", { $0.stringBytes = 4 }) == nil)

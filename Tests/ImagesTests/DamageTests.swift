@@ -118,19 +118,19 @@ struct DamageTests {
         }
         var state = disk.disk
         let log = try #require(state.names[Fixture.name + bytes("-wal")])
-        var content = try #require(state.files[log])
-        var sum = LogChecksum(isBigEndian: content[3] & 1 == 1)
-        sum.add(content, 0..<24)
-        for frame in stride(from: 32, through: content.count - 536, by: 536) {
-            if content[(frame + 4)..<(frame + 8)].contains(where: { $0 != 0 }) {
-                content.set32(frame + 4, 4_000_000_000)
+        var frames = try #require(state.files[log])
+        var sum = LogChecksum(isBigEndian: frames[3] & 1 == 1)
+        sum.add(frames, 0..<24)
+        for frame in stride(from: 32, through: frames.count - 536, by: 536) {
+            if frames[(frame + 4)..<(frame + 8)].contains(where: { $0 != 0 }) {
+                frames.set32(frame + 4, 4_000_000_000)
             }
-            sum.add(content, frame..<(frame + 8))
-            sum.add(content, (frame + 24)..<(frame + 536))
-            content.set32(frame + 16, sum.first)
-            content.set32(frame + 20, sum.second)
+            sum.add(frames, frame..<(frame + 8))
+            sum.add(frames, (frame + 24)..<(frame + 536))
+            frames.set32(frame + 16, sum.first)
+            frames.set32(frame + 20, sum.second)
         }
-        state.files[log] = content
+        state.files[log] = frames
         for isReadOnly in [false, true] {
             var options = Fixture.options()
             options.isReadOnly = isReadOnly

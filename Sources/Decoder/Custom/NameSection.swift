@@ -39,9 +39,12 @@ public struct NameMap: Sendable {
     init() {}
 
     /// A vector of indices and names.
-    init(_ reader: inout BinaryReader, _ bytes: ModuleBytes) throws(DecodingError) {
+    init(
+        _ reader: inout BinaryReader, _ bytes: ModuleBytes, _ room: inout NameRoom
+    ) throws(DecodingError) {
         self.bytes = bytes
         let count = try reader.count()
+        try room.take(count, at: reader.offset)
         entries.reserveCapacity(min(count, reader.remaining / 2))
         var isSorted = true
         for _ in 0..<count {
@@ -90,10 +93,14 @@ public struct IndirectNameMap: Sendable {
 
     init() {}
 
-    init(_ reader: inout BinaryReader, _ bytes: ModuleBytes) throws(DecodingError) {
+    init(
+        _ reader: inout BinaryReader, _ bytes: ModuleBytes, _ room: inout NameRoom
+    ) throws(DecodingError) {
         for _ in 0..<(try reader.count()) {
+            // A map takes as much memory as some names.
+            try room.take(4, at: reader.offset)
             let index = try reader.unsigned32()
-            let map = try NameMap(&reader, bytes)
+            let map = try NameMap(&reader, bytes, &room)
             if maps[index] == nil { maps[index] = map }
         }
     }
@@ -107,10 +114,22 @@ public struct IndirectNameMap: Sendable {
     public var indices: [UInt32] { maps.keys.sorted() }
 }
 
+/// How many names may still be read: two bytes of a hostile file would become dozens.
+struct NameRoom {
+    private var left: Int
+
+    init(of bytes: ModuleBytes) { left = (1 << 20) + bytes.count / 16 }
+
+    mutating func take(_ count: Int, at offset: Int) throws(DecodingError) {
+        guard count <= left else { throw DecodingError(.lengthOutOfBounds, at: offset) }
+        left -= count
+    }
+}
+
 extension ParsedModule {
     /// Decodes the name section: the custom section "name", the first if there are several.
     ///
-    /// Nil if there is none or it is malformed. Cost: proportional to its size, every time.
+    /// Nil if there is none, or it is malformed or has far more names than a module of its size. Cost: proportional to its size, every time.
     public func names() -> NameSection? {
         guard let section = customSections.first(where: { $0.name == "name" }) else { return nil }
         var reader = reader(of: section.content)
@@ -121,6 +140,7 @@ extension ParsedModule {
 extension NameSection {
     fileprivate init(_ reader: inout BinaryReader, _ bytes: ModuleBytes) throws(DecodingError) {
         self.init()
+        var room = NameRoom(of: bytes)
         while !reader.isAtEnd {
             let id = try reader.byte()
             let size = try reader.count()
@@ -129,17 +149,17 @@ extension NameSection {
                 bytes, range: ByteRange(start: start, end: start + size), features: [])
             switch id {
             case 0: module = try part.name()
-            case 1: functions = try NameMap(&part, bytes)
-            case 2: locals = try IndirectNameMap(&part, bytes)
-            case 3: labels = try IndirectNameMap(&part, bytes)
-            case 4: types = try NameMap(&part, bytes)
-            case 5: tables = try NameMap(&part, bytes)
-            case 6: memories = try NameMap(&part, bytes)
-            case 7: globals = try NameMap(&part, bytes)
-            case 8: elementSegments = try NameMap(&part, bytes)
-            case 9: dataSegments = try NameMap(&part, bytes)
-            case 10: fields = try IndirectNameMap(&part, bytes)
-            case 11: tags = try NameMap(&part, bytes)
+            case 1: functions = try NameMap(&part, bytes, &room)
+            case 2: locals = try IndirectNameMap(&part, bytes, &room)
+            case 3: labels = try IndirectNameMap(&part, bytes, &room)
+            case 4: types = try NameMap(&part, bytes, &room)
+            case 5: tables = try NameMap(&part, bytes, &room)
+            case 6: memories = try NameMap(&part, bytes, &room)
+            case 7: globals = try NameMap(&part, bytes, &room)
+            case 8: elementSegments = try NameMap(&part, bytes, &room)
+            case 9: dataSegments = try NameMap(&part, bytes, &room)
+            case 10: fields = try IndirectNameMap(&part, bytes, &room)
+            case 11: tags = try NameMap(&part, bytes, &room)
             default: break
             }
             try reader.skip(size)

@@ -14,6 +14,8 @@ public final class Module: Sendable {
     let tracedGlobals: [Int]
     /// Element segments with references to such objects.
     let tracedSegments: [Int]
+    /// Fields of all structure types: a store keeps where those are that refer to objects.
+    let fieldCount: Int
 
     private let exportIndices = Mutex<[Name: Int]?>(nil)
     private let exportNames = Mutex<[FunctionIndex: Name]?>(nil)
@@ -59,6 +61,10 @@ public final class Module: Sendable {
             throw error.reason == .cancelled ? .cancelled : .invalid(error)
         }
         self.engine = engine
+        fieldCount = parsed.types.reduce(0) { count, type in
+            guard case .structure(let fields) = type.composite else { return count }
+            return count + fields.count
+        }
         layout = ContextLayout(
             importedFunctions: parsed.importedFunctionCount,
             importedGlobals: parsed.importedGlobalCount,

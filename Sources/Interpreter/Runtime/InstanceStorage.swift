@@ -106,7 +106,8 @@ final class InstanceStorage {
         let segments = module.parsed.elementSegments.count + module.parsed.dataSegments.count
         return module.layout.byteCount
             + module.valid.declared.count * MemoryLayout<FunctionRecord>.stride
-            + (entities + segments) * 32 + module.parsed.types.count * 64 + 512
+            + (entities + segments) * 32 + module.parsed.types.count * 64
+            + module.fieldCount * 4 + 512
     }
 
     /// The instance that a context block belongs to.

@@ -100,6 +100,9 @@ final class BackupFolder: Sendable {
         }
     }
 
+    /// Bytes of the report: some lines.
+    private static let reportLimit = 1 << 20
+
     private func take(_ element: ArchiveReader.Element, _ state: inout State) throws {
         switch element {
         case .folder: break
@@ -107,9 +110,14 @@ final class BackupFolder: Sendable {
             state.name = name
             try begin(name, &state)
         case .content(let bytes):
-            state.report?.append(contentsOf: bytes)
             state.hash?.update(bytes.span)
-            if let file = state.file, let error = writeAll(bytes, to: file) {
+            guard let file = state.file else {
+                if let report = state.report, report.count + bytes.count <= Self.reportLimit {
+                    state.report?.append(contentsOf: bytes)
+                }
+                return
+            }
+            if let error = writeAll(bytes, to: file) {
                 throw Refusal(file: target.text, reason: error.text)
             }
         case .fileEnd: try end(&state)

@@ -118,8 +118,9 @@ struct ControlCommand {
         repeat {
             let page = try client.json(
                 .get, "/admin/modules" + query([("limit", "1000"), ("after", after)]))
-            items += page["items"]?.arrayValue ?? []
-            after = page["next"]?.stringValue
+            let more = page["items"]?.arrayValue ?? []
+            items += more
+            after = more.isEmpty ? nil : page["next"]?.stringValue
         } while after != nil
         return .object([.init("items", .array(items))])
     }

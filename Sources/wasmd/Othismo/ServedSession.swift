@@ -26,8 +26,9 @@ struct ServedSession: ImageSession {
         var query = "prefix=\(encoded(prefix))"
         while true {
             let page = try json(.get, "/admin/othismo/objects?limit=10000&" + query)
-            entries += (page["items"]?.arrayValue ?? []).compactMap(ImageEntry.init)
-            guard let next = page["next"]?.stringValue else { return entries }
+            let items = page["items"]?.arrayValue ?? []
+            entries += items.compactMap(ImageEntry.init)
+            guard !items.isEmpty, let next = page["next"]?.stringValue else { return entries }
             query = "prefix=\(encoded(prefix))&after=\(encoded(Array(next.utf8)))"
         }
     }

@@ -49,6 +49,8 @@ struct JSONContents: Sendable {
         return true
     }
 
+    var packedCount: Int { packed.count }
+
     /// Makes elements of packed bytes.
     mutating func unpack() {
         guard !packed.isEmpty else { return }

@@ -217,10 +217,7 @@ public struct JSONReader: Sendable {
 
     @inline(__always)
     private mutating func add(_ value: Document) throws(JSONError) {
-        values += 1
-        if values > options.limits.values {
-            throw error(.limit(.values, options.limits.values), at: position)
-        }
+        try count(1)
         if stack.isEmpty {
             root = value
             expectation = .nothing
@@ -230,10 +227,20 @@ public struct JSONReader: Sendable {
         }
     }
 
+    /// Counts values, and those that were packed before: they are about to be values of their own.
+    @inline(__always)
+    private mutating func count(_ more: Int) throws(JSONError) {
+        values += more + contents.packedCount
+        if values > options.limits.values {
+            throw error(.limit(.values, options.limits.values), at: position)
+        }
+    }
+
     private mutating func open(isObject: Bool) throws(JSONError) {
         guard stack.count < maximumDepth else {
             throw error(.limit(.depth, maximumDepth), at: position)
         }
+        try count(0)
         contents.unpack()
         stack.append(frame)
         frame = contents.begin(isObject: isObject)

@@ -76,6 +76,9 @@ enum DraftBody {
         return draft
     }
 
+    /// Bytes of all text fields together.
+    private static let fieldLimit = 1 << 20
+
     /// Text fields have the names and values of the JSON form; the file is `wasm`.
     private static func form(
         _ request: ServerRequest, _ limit: Int, _ uploads: UploadBudget
@@ -88,6 +91,7 @@ enum DraftBody {
                 contentType: Array(request.fields.first("content-type") ?? []))
             var name = ""
             var content: [UInt8] = []
+            var fieldBytes = 0
             while let piece = try await request.next() {
                 try share.take(piece.count)
                 for event in try parser.feed(piece) {
@@ -98,6 +102,12 @@ enum DraftBody {
                     case .content(let bytes): content += bytes
                     case .end:
                         let (field, bytes) = (name, content)
+                        if field != "wasm" { fieldBytes += bytes.count }
+                        guard fieldBytes <= Self.fieldLimit else {
+                            throw Failure(
+                                .contentTooLarge,
+                                "the fields beside 'wasm' have more than \(Self.fieldLimit) bytes")
+                        }
                         let value = try await request.loop.computing(
                             over: name == "wasm" ? 0 : content.count
                         ) { () throws -> Document in try Self.value(field, bytes) }

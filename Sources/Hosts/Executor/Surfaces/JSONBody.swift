@@ -23,6 +23,8 @@ enum JSONBody {
         options.packsBytes = packsBytes
         options.duplicates = .keep
         options.limits.bytes = limit
+        // Bytes that are packed are none of them.
+        options.limits.values = ClientJSON.valueLimit
         let pieces = ClientJSON.Pieces(options: options)
         var next: [UInt8]? = start.isEmpty ? try await request.next() : start
         while let piece = next {

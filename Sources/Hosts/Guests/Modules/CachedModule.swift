@@ -11,6 +11,8 @@ public final class CachedModule: Sendable {
     public let module: Module
     /// The limits and totals of the module's runs.
     public let scope: RunScope
+    /// About the bytes of its decoded tables, of which an entry may be two bytes in the file.
+    private let tables: Int
 
     private let state = Mutex(State())
     /// Runs preparations.
@@ -46,14 +48,20 @@ public final class CachedModule: Sendable {
         self.starters = starters
         self.digest = digest
         self.module = module
+        let parsed = module.parsed
+        tables =
+            200 * parsed.types.count + 176 * parsed.imports.count + 80 * parsed.exports.count
+            + 72 * (parsed.elementSegments.count + parsed.dataSegments.count)
+            + 64 * (parsed.globals.count + parsed.tables.count + parsed.tags.count)
+            + 32 * (parsed.functions.count + parsed.customSections.count)
         self.scope = scope
     }
 
     /// Bytes of the module, its code as far as it is translated, and the saved states of prepared
-    /// guests; for decoded tables as much as the module again.
+    /// guests; for decoded tables as much as the module again, or what they take.
     public var byteCount: Int {
         let code = module.translationStatistics.words.multipliedReportingOverflow(by: 8)
-        let own = 4096 + 2 * module.parsed.bytes.count
+        let own = 4096 + module.parsed.bytes.count + max(module.parsed.bytes.count, tables)
         let states = state.withLock { $0.variants.reduce(0) { $0 + $1.guest.byteCount } }
         return own + (code.overflow ? 0 : code.partialValue) + states
     }

@@ -247,6 +247,8 @@ public final class ModuleCache: Sendable {
             return (replaced.map { [$0] } ?? []) + trim(&state)
         case .failure(let error as ModuleError):
             state.counters.failures &+= 1
+            // What other modules are the reason for may be over.
+            guard error.isOfTheModule else { break }
             state.failures.insert(error, for: digest)
             while state.failures.count > max(options.failureLimit, 0),
                 let oldest = state.failures.oldest
@@ -312,6 +314,20 @@ extension ModuleCacheError: CustomStringConvertible {
         case .tooLarge(let bytes, let limit):
             "the module has \(bytes) bytes, more than the limit of \(limit)"
         case .tooSlow(let limit): "the module could not be compiled in \(limit), its limit"
+        }
+    }
+}
+
+extension ModuleError {
+    /// Whether the module is refused whatever else is there.
+    fileprivate var isOfTheModule: Bool {
+        switch self {
+        case .file, .cancelled: return false
+        case .malformed: return true
+        case .invalid(let error):
+            // All types of the engine's modules are counted together.
+            if case .limitExceeded(.types) = error.reason { return false }
+            return true
         }
     }
 }
