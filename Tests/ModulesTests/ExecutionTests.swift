@@ -107,6 +107,19 @@ import WasmdWasmiot
         #expect(hasRoom)
     }
 
+    @Test func answersHaveRoomTogether() {
+        let room = AnswerRoom()
+        var first: AnswerHold? = AnswerHold(room)
+        let second = AnswerHold(room)
+        let isFirstTaken = first?.add(AnswerRoom.limit - 100)
+        #expect(isFirstTaken == true)
+        #expect(second.add(100) && !second.add(1) && !second.add(document: 1))
+        first = nil
+        // What was read from the same bytes counts once.
+        #expect(second.add(document: 1000) && second.add(document: 1000))
+        #expect(second.add(AnswerRoom.limit - 1100) && !second.add(1))
+    }
+
     @Test func whatDocumentsTake() {
         let stride = MemoryLayout<Document>.stride
         #expect(Document.null.heapSize == 0 && Document.integer(1).heapSize == 0)

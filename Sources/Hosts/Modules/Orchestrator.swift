@@ -73,6 +73,7 @@ public final class Orchestrator: Sendable {
     let certificates: Collection
     let zones: Collection
     let cards: [Card: Collection]
+    private let answers = AnswerRoom()
     private let state = Mutex(State())
 
     private struct State {
@@ -228,7 +229,7 @@ public final class Orchestrator: Sendable {
             state.clients[ObjectIdentifier(loop)] = made
             return made
         }
-        return DeviceClient(client: client, timeout: timeout)
+        return DeviceClient(client: client, timeout: timeout, room: answers)
     }
 
     /// URLs of the server that devices know.

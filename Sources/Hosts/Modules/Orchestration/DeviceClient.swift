@@ -10,10 +10,23 @@ struct DeviceAnswer: Sendable {
     var reason: String
     var fields: Fields
     var bytes: [UInt8]
+    /// Nil for answers that take room of their own kind.
+    var hold: AnswerHold?
 
-    /// Nil if it is no JSON, or has too many values.
+    private struct Measured: Sendable {
+        let document: Document
+        let size: Int
+    }
+
+    /// Nil if it is no JSON, has too many values, or there is no room for them.
     func json(on loop: EventLoop, values: Int = 1 << 20) async -> Document? {
-        try? await ClientJSON.read(bytes, options: .tolerant, values: values, on: loop)
+        var options = JSONOptions.tolerant
+        options.limits.values = values
+        let read = try? await ClientJSON.read(bytes, options: options, on: loop) {
+            Measured(document: $0, size: $0.heapSize)
+        }
+        guard let read, hold?.add(document: read.size) != false else { return nil }
+        return read.document
     }
 
     /// What a device says of itself: descriptions and health of many are read at the same time.
@@ -26,6 +39,7 @@ struct DeviceAnswer: Sendable {
 struct DeviceClient: Sendable {
     let client: HTTPClient
     let timeout: Duration
+    let room: AnswerRoom
 
     /// Bytes of an answer that are read.
     static let answerLimit = 32 << 20
@@ -48,12 +62,28 @@ struct DeviceClient: Sendable {
         for (name, value) in fields { try request.fields.append(name, value) }
         request.deadline = .after(timeout)
         let response = try await client.send(request)
-        let bytes = try await response.body(limit: limit)
+        // Larger ones are states of instances, of which few move at a time.
+        let hold = limit <= Self.answerLimit ? AnswerHold(room) : nil
+        var bytes: [UInt8] = []
+        while let piece = try await response.next() {
+            guard bytes.count + piece.count <= limit else {
+                response.close()
+                throw HTTPClientError.response(.bodyTooLarge)
+            }
+            guard hold?.add(piece.count) != false else {
+                response.close()
+                throw Failure(
+                    .serviceUnavailable, "the server is busy",
+                    "answers of devices take more than \(AnswerRoom.limit) bytes")
+            }
+            bytes += piece
+        }
         let reason =
             response.head.reason.map { String(decoding: $0, as: UTF8.self) }
             ?? "\(response.status.reason)"
         return DeviceAnswer(
-            status: response.status, reason: reason, fields: response.fields, bytes: bytes)
+            status: response.status, reason: reason, fields: response.fields, bytes: bytes,
+            hold: hold)
     }
 
     /// What devices answer to this is short.

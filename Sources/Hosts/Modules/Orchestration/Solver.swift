@@ -185,12 +185,16 @@ struct Solver: Sendable {
 
     // MARK: Nodes
 
+    /// Bytes of the endpoints of all steps in memory.
+    private static let endpointMemory = 64 << 20
+
     private func nodes(
         _ steps: [Solution.Step], deployment: ObjectID, isChain: Bool, on loop: EventLoop,
         base: (Device) async -> String
     ) async throws(SolutionFault) -> [(device: ObjectID, node: DeploymentNode)] {
         var nodes: [(device: ObjectID, node: DeploymentNode)] = []
         var endpoints: [Endpoint] = []
+        var byteCount = 0
         for step in steps {
             await loop.yieldIfSpent()
             let index: Int
@@ -212,6 +216,13 @@ struct Solver: Sendable {
                     Self.module(step.module, base: await base(step.device)))
             }
             let endpoint = try Self.endpoint(step, deployment: deployment)
+            // An endpoint is in its node up to three times.
+            byteCount += endpoint.document.heapSize
+            guard byteCount <= Self.endpointMemory else {
+                throw SolutionFault(
+                    "the endpoints of the steps take more than \(Self.endpointMemory) bytes in "
+                        + "memory")
+            }
             nodes[index].node.endpoints[name, step.function] = endpoint
             nodes[index].node.mounts[name, step.function] = try Self.mounts(step, endpoint)
             endpoints.append(endpoint)
