@@ -160,9 +160,9 @@ import WasmdDocuments
             #expect(event["time"]?.stringValue != nil && event["level"]?.stringValue != nil)
         }
         func level(_ message: String, _ field: String? = nil, _ value: String = "") -> String? {
-            events.first {
-                $0["message"]?.stringValue?.hasPrefix(message) == true
-                    && (field.map { name in $0[name]?.stringValue == value } ?? true)
+            events.first { event in
+                event["message"]?.stringValue?.hasPrefix(message) == true
+                    && (field.map { event[$0]?.stringValue == value } ?? true)
             }?["level"]?.stringValue
         }
         #expect(level("executor at http://127.0.0.1:\(server.port)/") == "info")

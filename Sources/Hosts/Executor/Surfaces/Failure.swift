@@ -132,10 +132,42 @@ extension ServerResponse {
         try await respond(whole, await JSONAnswer.bytes(json, on: loop))
     }
 
-    /// Writes a whole response that is JSON, compressed if the client prefers that.
-    func respond(json: Document, to request: ServerRequest) async throws {
-        try await respond(
-            JSONAnswer.head, await JSONAnswer.bytes(json, on: request.loop), to: request)
+    /// Writes a response that is JSON, compressed if the client prefers that. A long one is sent while
+    /// it is made: a module as numbers is four times as long as the module.
+    func respond(
+        json: Document, _ head: ResponseHead = JSONAnswer.head, to request: ServerRequest,
+        mayCompress: Bool = true
+    ) async throws {
+        var (writer, walk, bytes) = (JSONWriter(), JSONWalk(json), [UInt8]())
+        var isOver = false
+        while !isOver, bytes.count < Self.longestWhole {
+            if !bytes.isEmpty { await request.loop.yieldToOthers() }
+            isOver = walk.step(&writer, upTo: EventLoop.smallWork)
+            bytes += writer.take()
+        }
+        if isOver {
+            return mayCompress
+                ? try await respond(head, bytes, to: request) : try await respond(head, bytes)
+        }
+        var head = head
+        if mayCompress { try head.fields.append("Vary", "Accept-Encoding") }
+        let compresses = mayCompress && request.fields.prefersGzip
+        if compresses { try head.fields.append("Content-Encoding", "gzip") }
+        try begin(head)
+        if request.method == .head { return try await end() }
+        var encoder = GzipEncoder()
+        while true {
+            if compresses {
+                var compressed: [UInt8] = []
+                encoder.compress(bytes.span, flush: isOver ? .finish : .none, to: &compressed)
+                bytes = compressed
+            }
+            if !bytes.isEmpty { try await write(bytes) }
+            if isOver { return try await end() }
+            await request.loop.yieldToOthers()
+            isOver = walk.step(&writer, upTo: Self.compressionStep)
+            bytes = writer.take()
+        }
     }
 
     /// Writes a whole response, compressed by gzip if the client prefers that and it is long.
@@ -163,6 +195,8 @@ extension ServerResponse {
 
     /// Shorter bodies are sent as they are.
     private static let longBody = 1024
+    /// Bytes of JSON that are made before any are sent, so that its length can be told.
+    private static let longestWhole = 1 << 20
     /// Bytes that are compressed at a time: below a millisecond.
     private static let compressionStep = 32 << 10
 }

@@ -144,7 +144,7 @@ public final class WessSurface: Surface {
         if answer.status == .methodNotAllowed, let route {
             try head.fields.append("Allow", route.methods)
         }
-        try await response.respond(head, await JSONAnswer.bytes(body, on: request.loop))
+        try await response.respond(json: body, head, to: request, mayCompress: false)
     }
 
     private func answer(

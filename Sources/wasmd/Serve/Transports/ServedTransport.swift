@@ -135,7 +135,7 @@ final class ServedTransport: Sendable {
                         do {
                             try await service.serve(socket, on: guests)
                         } catch {
-                            tell(error)
+                            self.tell(error)
                         }
                     }
                 }
@@ -144,12 +144,12 @@ final class ServedTransport: Sendable {
                         do {
                             try await service.serve(listener, on: guests)
                         } catch {
-                            tell(error)
+                            self.tell(error)
                         }
                     }
                 }
             } catch {
-                tell(error)
+                self.tell(error)
             }
         }
     }
