@@ -23,6 +23,8 @@ final class FakeSupervisor: Sendable {
         var delays = 0
         var isIll = false
         var failsDeploying = false
+        /// Nodes are refused with 500, and nothing changes.
+        var refusesNodes = false
         /// States of instances by `DEPLOYMENT/MODULE`; and where released ones are.
         var states: [String: [UInt8]] = [:]
         var held: [String] = []
@@ -34,12 +36,13 @@ final class FakeSupervisor: Sendable {
         /// Runs that were cancelled, by their entries' ids.
         var cancelled: [String] = []
         /// The step of a migration at which the device dies, before or after it is done, so that
-        /// nothing is answered any more: `PUT state`, `POST release`.
+        /// nothing is answered any more: `GET state`, `PUT state`, `POST release`.
         var diesBefore: String?
         var diesAfter: String?
         var isDead = false
-        /// Steps of a migration that are refused with 409.
+        /// Steps of a migration that are refused with 409, and the reason.
         var refuses: [String] = []
+        var refusal = "the state cannot be saved"
         /// Runs wait this long.
         var runTime = Duration.zero
     }
@@ -131,6 +134,9 @@ final class FakeSupervisor: Sendable {
             try await json(response, .object([.init("status", "success")]))
         case "deploy" where words.count > 1:
             try await deployed(words, request, body, response)
+        case "deploy" where state.withLock({ $0.refusesNodes }):
+            try await json(
+                response, .object([.init("status", "error")]), .internalServerError)
         case "deploy":
             let node = try JSONReader.read(body)
             let id = node["deploymentId"]?.stringValue ?? ""
@@ -180,12 +186,15 @@ final class FakeSupervisor: Sendable {
         }
         let key = "\(words[1])/\(words[3])"
         let step = "\(request.method.name) \(words.last ?? "")"
-        let (isDead, isRefused) = state.withLock { state in
+        let (isDead, refusal) = state.withLock { state -> (Bool, String?) in
             if state.diesBefore == step { state.isDead = true }
-            return (state.isDead, state.refuses.contains(step))
+            return (state.isDead, state.refuses.contains(step) ? state.refusal : nil)
         }
         if isDead { try Self.die(response) }
-        if isRefused { return try await json(response, .object([]), .conflict) }
+        if let refusal {
+            return try await json(
+                response, .object([.init("result", .string(refusal))]), .conflict)
+        }
         // Answered, but nobody gets it.
         let dies = state.withLock { state in
             guard state.diesAfter == step else { return false }
@@ -195,6 +204,7 @@ final class FakeSupervisor: Sendable {
         switch (request.method, words.last) {
         case (.get, "state"):
             state.withLock { $0.held.append(key) }
+            if dies { try Self.die(response) }
             guard let bytes = state.withLock({ $0.states[key] }) else {
                 return try await response.respond(ResponseHead(.noContent))
             }
