@@ -245,6 +245,18 @@ final class Collection: Sendable {
         if isRefused { throw room.refusal(of: 0, name) }
     }
 
+    /// Whether documents have room beside all that are there, in whatever order they are written.
+    func hasRoom(for sizes: [ObjectID: Int]) -> Bool {
+        state.withLock { state -> Bool in
+            var (count, byteCount) = (state.order.count, state.byteCount + state.reserved)
+            for (id, size) in sizes {
+                if state.entries[id] == nil { count += 1 }
+                byteCount += size
+            }
+            return count <= room.count && byteCount <= room.bytes
+        }
+    }
+
     /// Takes room for a document that is to be written. One that becomes smaller always has some.
     private func reserve(_ id: ObjectID, _ size: Int, isChange: Bool) throws {
         let limit = isChange ? room.bytesOfChanges : room.bytes
