@@ -25,6 +25,10 @@ final class FakeSupervisor: Sendable {
         var failsDeploying = false
         /// Nodes are refused with 500, and nothing changes.
         var refusesNodes = false
+        /// The next node is taken, and nobody gets the answer.
+        var losesNextAnswer = false
+        /// Instances that were held are gone, and with them the holds.
+        var hasNoHolds = false
         /// States of instances by `DEPLOYMENT/MODULE`; and where released ones are.
         var states: [String: [UInt8]] = [:]
         var held: [String] = []
@@ -140,13 +144,17 @@ final class FakeSupervisor: Sendable {
         case "deploy":
             let node = try JSONReader.read(body)
             let id = node["deploymentId"]?.stringValue ?? ""
-            let fails = state.withLock { state in
+            let (fails, isLost) = state.withLock { state -> (Bool, Bool) in
                 state.nodes[id] = node
                 state.deployCount += 1
                 // Deploying again begins anew.
                 state.states = state.states.filter { !$0.key.hasPrefix("\(id)/") }
-                return state.failsDeploying
+                let isLost = state.losesNextAnswer
+                state.losesNextAnswer = false
+                state.hasNoHolds = isLost
+                return (state.failsDeploying, isLost)
             }
+            if isLost { try Self.die(response) }
             try await json(
                 response, .object([.init("status", fails ? "error" : "success")]),
                 fails ? .internalServerError : .ok)
@@ -217,6 +225,9 @@ final class FakeSupervisor: Sendable {
             if isRight { state.withLock { $0.states[key] = body } }
             if dies { try Self.die(response) }
             try await json(response, .object([]), isRight ? .ok : .conflict)
+        case (.post, "release") where state.withLock({ $0.hasNoHolds }):
+            try await json(
+                response, .object([.init("result", "the instance is not held")]), .conflict)
         default:
             let to = try JSONReader.read(body)["to"]?.stringValue ?? ""
             state.withLock { $0.released[key] = to }

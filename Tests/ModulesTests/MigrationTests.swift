@@ -213,6 +213,18 @@ import WasmdModules
         }
     }
 
+    @Test func aTargetWhoseAnswerToItsNodeIsLostKeepsItsStates() throws {
+        try Self.openWithTwo { house, source, target, ids, id in
+            target.state.withLock { $0.losesNextAnswer = true }
+            let answer = try await Self.migrate(house, id)
+            #expect(answer.status == 500, "\(answer.text)")
+            #expect(source.state.withLock { $0.held.isEmpty })
+            #expect(target.state.withLock { $0.states } == ["\(id)/n": [2]])
+            let place = try await Self.place(house, id)
+            #expect(place.device == .string(ids[0]) && place.pending == nil)
+        }
+    }
+
     /// A node in place of an instance whose state cannot be had would end it.
     @Test func aTargetThatDoesNotGiveAStateKeepsItsNode() throws {
         try Self.openWithTwo { house, source, target, ids, id in

@@ -200,7 +200,7 @@ extension Orchestrator {
     private func abandon(
         _ source: String?, _ target: Device, _ entry: Collection.Entry, on loop: EventLoop
     ) async {
-        if let source { await endHold(source, on: loop) }
+        if let source { _ = await endHold(source, on: loop) }
         let id = target.id.description
         do {
             try await deployments.update(entry.id, on: loop) { document in
@@ -316,9 +316,20 @@ extension Orchestrator {
     }
 
     /// Lets runs go on where they were. A hold whose end does not arrive ends by its time.
-    private func endHold(_ url: String, on loop: EventLoop) async {
-        _ = try? await client(loop, options.healthTimeout).post(
+    ///
+    /// - Returns: false if the device says that there was none.
+    private func endHold(_ url: String, on loop: EventLoop) async -> Bool {
+        let answer = try? await client(loop, options.healthTimeout).post(
             "\(url)/release", json: .object([]))
+        return answer?.status != .conflict
+    }
+
+    /// Gives an instance the state that it had when it was held, if a node has ended it whose answer
+    /// was lost. One that has run since then keeps what it has.
+    private func giveBack(_ state: DeviceAnswer, to url: String, on loop: EventLoop) async {
+        let now = try? await client(loop, options.healthTimeout).send(.get, "\(url)/state")
+        guard now?.status == .noContent else { return }
+        try? await giveState(state, to: url, on: loop)
     }
 
     private func giveState(
@@ -371,7 +382,11 @@ extension Orchestrator {
             case .failure(let error): throw fault("device '\(device.name)': \(error)")
             }
         } catch {
-            for (path, _) in held { await endHold(path, on: loop) }
+            for (path, state) in held {
+                if await !endHold(path, on: loop), let state {
+                    await giveBack(state, to: path, on: loop)
+                }
+            }
             throw error
         }
         // Whatever happens to one, the others have theirs.
