@@ -90,7 +90,7 @@ import WasmdWasmiot
             }
             let updated = try await documents.update(first, on: loop) { _ in .none }
             #expect(updated == nil)
-            #expect(documents[first] == nil)
+            #expect(documents[first] == nil && documents.count == 1)
             let count = try await documents.delete([second])
             #expect(count == 0)
             #expect(documents[second] == nil && documents.count == 0)
