@@ -58,6 +58,63 @@ import WasmdHTTP
             #expect(try await importing(bytes, "?replace=true").status == 200)
             let names = try await house.send(.get, "/file/module").json.arrayValue
             #expect(names?.map { $0["name"] } == ["m"])
+            // In the place of the one with its id, with its files.
+            #expect(
+                try await house.send(.get, "/file/module/m/wasm").bytes == (try module(fibo)))
+            #expect(try await house.send(.get, "/file/module/m/in").bytes == large)
+        }
+    }
+
+    /// An archive of one file with cards of a kilobyte.
+    private static func cards(_ numbers: Range<Int>) throws -> [UInt8] {
+        let text = String(repeating: "x", count: 1000)
+        let list = numbers.map { #"{"name":"n\#($0)","nodeid":"\#(text)"}"# }
+        let bytes = Array("[\(list.joined(separator: ","))]".utf8)
+        let header = try #require(
+            TarHeader.block(Array("nodecards/all.json".utf8), size: bytes.count, seconds: 0))
+        return header + bytes + TarHeader.padding(bytes.count) + TarHeader.end
+    }
+
+    private static func replace(_ house: ModulesHouse, _ numbers: Range<Int>) async throws {
+        let answer = try await house.send(
+            .post, "/import?replace=true", Self.cards(numbers),
+            [("Content-Type", "application/x-tar")])
+        #expect(answer.status == 200, "\(answer.text)")
+        let stored = try await house.send(.get, "/nodeCards").json.arrayValue ?? []
+        let names = Set(stored.compactMap { $0["name"]?.stringValue })
+        #expect(names == Set(numbers.map { "n\($0)" }) && stored.count == numbers.count)
+    }
+
+    /// A failure, or the end of the process, must not leave less than there was.
+    @Test func whatIsReplacedGoesWhenTheNewIsThere() throws {
+        try ModulesHouse.open { house in
+            try await Self.replace(house, 0..<10)
+            let cards = try #require(house.orchestrator.cards[.node])
+            let isDone = Box()
+            let loop = house.loop
+            let watching = loop.spawn {
+                var least = Int.max
+                while isDone.value.isEmpty, !Task.isCancelled {
+                    least = min(least, cards.count)
+                    await loop.yieldToOthers()
+                }
+                return least
+            }
+            // Half of them have the names of others that are there.
+            try await Self.replace(house, 5..<15)
+            isDone.value = [1]
+            let least = await watching.value
+            #expect(least >= 10)
+        }
+    }
+
+    @Test func whatHasNoRoomBesideTheOldReplacesIt() throws {
+        var options = OrchestrationTests.options
+        options.documentMemory = 32 << 10
+        try ModulesHouse.open(options) { house in
+            try await Self.replace(house, 0..<12)
+            try await Self.replace(house, 6..<18)
+            try await Self.replace(house, 20..<22)
         }
     }
 

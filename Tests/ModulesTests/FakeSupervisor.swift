@@ -23,6 +23,12 @@ final class FakeSupervisor: Sendable {
         var delays = 0
         var isIll = false
         var failsDeploying = false
+        /// Nodes are refused with 500, and nothing changes.
+        var refusesNodes = false
+        /// The next node is taken, and nobody gets the answer.
+        var losesNextAnswer = false
+        /// Instances that were held are gone, and with them the holds.
+        var hasNoHolds = false
         /// States of instances by `DEPLOYMENT/MODULE`; and where released ones are.
         var states: [String: [UInt8]] = [:]
         var held: [String] = []
@@ -34,12 +40,13 @@ final class FakeSupervisor: Sendable {
         /// Runs that were cancelled, by their entries' ids.
         var cancelled: [String] = []
         /// The step of a migration at which the device dies, before or after it is done, so that
-        /// nothing is answered any more: `PUT state`, `POST release`.
+        /// nothing is answered any more: `GET state`, `PUT state`, `POST release`.
         var diesBefore: String?
         var diesAfter: String?
         var isDead = false
-        /// Steps of a migration that are refused with 409.
+        /// Steps of a migration that are refused with 409, and the reason.
         var refuses: [String] = []
+        var refusal = "the state cannot be saved"
         /// Runs wait this long.
         var runTime = Duration.zero
     }
@@ -131,16 +138,23 @@ final class FakeSupervisor: Sendable {
             try await json(response, .object([.init("status", "success")]))
         case "deploy" where words.count > 1:
             try await deployed(words, request, body, response)
+        case "deploy" where state.withLock({ $0.refusesNodes }):
+            try await json(
+                response, .object([.init("status", "error")]), .internalServerError)
         case "deploy":
             let node = try JSONReader.read(body)
             let id = node["deploymentId"]?.stringValue ?? ""
-            let fails = state.withLock { state in
+            let (fails, isLost) = state.withLock { state -> (Bool, Bool) in
                 state.nodes[id] = node
                 state.deployCount += 1
                 // Deploying again begins anew.
                 state.states = state.states.filter { !$0.key.hasPrefix("\(id)/") }
-                return state.failsDeploying
+                let isLost = state.losesNextAnswer
+                state.losesNextAnswer = false
+                state.hasNoHolds = isLost
+                return (state.failsDeploying, isLost)
             }
+            if isLost { try Self.die(response) }
             try await json(
                 response, .object([.init("status", fails ? "error" : "success")]),
                 fails ? .internalServerError : .ok)
@@ -180,12 +194,15 @@ final class FakeSupervisor: Sendable {
         }
         let key = "\(words[1])/\(words[3])"
         let step = "\(request.method.name) \(words.last ?? "")"
-        let (isDead, isRefused) = state.withLock { state in
+        let (isDead, refusal) = state.withLock { state -> (Bool, String?) in
             if state.diesBefore == step { state.isDead = true }
-            return (state.isDead, state.refuses.contains(step))
+            return (state.isDead, state.refuses.contains(step) ? state.refusal : nil)
         }
         if isDead { try Self.die(response) }
-        if isRefused { return try await json(response, .object([]), .conflict) }
+        if let refusal {
+            return try await json(
+                response, .object([.init("result", .string(refusal))]), .conflict)
+        }
         // Answered, but nobody gets it.
         let dies = state.withLock { state in
             guard state.diesAfter == step else { return false }
@@ -195,6 +212,7 @@ final class FakeSupervisor: Sendable {
         switch (request.method, words.last) {
         case (.get, "state"):
             state.withLock { $0.held.append(key) }
+            if dies { try Self.die(response) }
             guard let bytes = state.withLock({ $0.states[key] }) else {
                 return try await response.respond(ResponseHead(.noContent))
             }
@@ -207,6 +225,9 @@ final class FakeSupervisor: Sendable {
             if isRight { state.withLock { $0.states[key] = body } }
             if dies { try Self.die(response) }
             try await json(response, .object([]), isRight ? .ok : .conflict)
+        case (.post, "release") where state.withLock({ $0.hasNoHolds }):
+            try await json(
+                response, .object([.init("result", "the instance is not held")]), .conflict)
         default:
             let to = try JSONReader.read(body)["to"]?.stringValue ?? ""
             state.withLock { $0.released[key] = to }

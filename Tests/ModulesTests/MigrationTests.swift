@@ -125,7 +125,10 @@ import WasmdModules
     /// The orchestrator died when the source had given up the instance.
     @Test func aMoveThatWasCutOffIsEnded() throws {
         try Self.open { house, source, target, ids, id in
-            source.state.withLock { $0.refuses = ["GET state"] }
+            source.state.withLock { state in
+                state.refuses = ["GET state"]
+                state.refusal = "the instance has moved to another device"
+            }
             target.state.withLock { $0.states["\(id)/m"] = [4, 5] }
             let answer = try await Self.migrate(house, id)
             #expect(answer.status == 200, "\(answer.text)")
@@ -136,7 +139,43 @@ import WasmdModules
         }
     }
 
-    @Test func aTargetThatHasTheDeploymentKeepsItsOwn() throws {
+    /// The source has the state, but what it answered was lost: it would give up an instance that
+    /// the target has not.
+    @Test func aStateThatDoesNotArriveStaysAtTheSource() throws {
+        try Self.open { house, source, target, ids, id in
+            source.state.withLock { $0.diesAfter = "GET state" }
+            let answer = try await Self.migrate(house, id)
+            #expect(answer.status == 500, "\(answer.text)")
+            // Its runs do not wait any more.
+            #expect(source.state.withLock { $0.released["\(id)/m"] } == "")
+            #expect(source.state.withLock { $0.states["\(id)/m"] } == [1, 2, 3])
+            #expect(target.state.withLock { $0.nodes[id] == nil && $0.deleted == [id] })
+            let place = try await Self.place(house, id)
+            #expect(place.device == .string(ids[0]) && place.pending == nil)
+        }
+    }
+
+    /// Another request moves the instance: nothing of that is disturbed.
+    @Test func aSourceThatIsHeldByOthersIsLeft() throws {
+        try Self.open { house, source, target, ids, id in
+            source.state.withLock { state in
+                state.refuses = ["GET state"]
+                state.refusal = "the instance is held already: release it first"
+            }
+            let answer = try await Self.migrate(house, id)
+            #expect(answer.status == 500 && answer.text.contains("held already"), "\(answer.text)")
+            #expect(source.state.withLock { $0.released.isEmpty })
+            let place = try await Self.place(house, id)
+            #expect(place.device == .string(ids[0]) && place.pending == nil)
+        }
+    }
+
+    /// A deployment with `m` on `a` and `n` on `b`, both with a state.
+    private static func openWithTwo(
+        _ body:
+            @escaping @Sendable (ModulesHouse, FakeSupervisor, FakeSupervisor, [String], String)
+            async throws -> Void
+    ) throws {
         try ModulesHouse.openWithDevices(["a", "b"], options: Self.options) {
             house, supervisors, ids in
             _ = try await house.create("n", try module(fibo))
@@ -148,11 +187,67 @@ import WasmdModules
                     + #"{"device":"\#(ids[1])","module":"n","func":"fibo"}"#)
             supervisors[0].state.withLock { $0.states["\(id)/m"] = [1] }
             supervisors[1].state.withLock { $0.states["\(id)/n"] = [2] }
-            supervisors[0].state.withLock { $0.refuses = ["POST release"] }
+            try await body(house, supervisors[0], supervisors[1], ids, id)
+        }
+    }
+
+    @Test func aTargetThatRefusesItsNodeGoesOn() throws {
+        try Self.openWithTwo { house, source, target, ids, id in
+            target.state.withLock { $0.refusesNodes = true }
+            let answer = try await Self.migrate(house, id)
+            #expect(answer.status == 500, "\(answer.text)")
+            #expect(source.state.withLock { $0.held.isEmpty && $0.released.isEmpty })
+            // All that was held is let go, also what had no state.
+            #expect(target.state.withLock { $0.held.contains("\(id)/m") })
+            #expect(
+                target.state.withLock { $0.released } == ["\(id)/m": "", "\(id)/n": ""])
+            #expect(target.state.withLock { $0.states } == ["\(id)/n": [2]])
+            var place = try await Self.place(house, id)
+            #expect(place.device == .string(ids[0]))
+            #expect(place.pending == .array([.string(ids[1])]))
+            target.state.withLock { $0.refusesNodes = false }
+            await house.orchestrator.checkAll(on: house.loop)
+            #expect(target.state.withLock { $0.states } == ["\(id)/n": [2]])
+            place = try await Self.place(house, id)
+            #expect(place.device == .string(ids[0]) && place.pending == nil)
+        }
+    }
+
+    @Test func aTargetWhoseAnswerToItsNodeIsLostKeepsItsStates() throws {
+        try Self.openWithTwo { house, source, target, ids, id in
+            target.state.withLock { $0.losesNextAnswer = true }
+            let answer = try await Self.migrate(house, id)
+            #expect(answer.status == 500, "\(answer.text)")
+            #expect(source.state.withLock { $0.held.isEmpty })
+            #expect(target.state.withLock { $0.states } == ["\(id)/n": [2]])
+            let place = try await Self.place(house, id)
+            #expect(place.device == .string(ids[0]) && place.pending == nil)
+        }
+    }
+
+    /// A node in place of an instance whose state cannot be had would end it.
+    @Test func aTargetThatDoesNotGiveAStateKeepsItsNode() throws {
+        try Self.openWithTwo { house, source, target, ids, id in
+            target.state.withLock { $0.refuses = ["GET state"] }
+            let before = target.state.withLock { $0.deployCount }
+            let answer = try await Self.migrate(house, id)
+            #expect(answer.status == 500, "\(answer.text)")
+            #expect(answer.text.contains("the state cannot be saved"), "\(answer.text)")
+            #expect(target.state.withLock { $0.deployCount } == before)
+            #expect(target.state.withLock { $0.states } == ["\(id)/n": [2]])
+            #expect(source.state.withLock { $0.held.isEmpty })
+            let place = try await Self.place(house, id)
+            #expect(place.device == .string(ids[0]))
+        }
+    }
+
+    @Test func aTargetThatHasTheDeploymentKeepsItsOwn() throws {
+        try Self.openWithTwo { house, source, target, ids, id in
+            source.state.withLock { $0.refuses = ["POST release"] }
             let answer = try await Self.migrate(house, id)
             #expect(answer.status == 500, "\(answer.text)")
             // The old node again, with the state of its own module.
-            let (names, states) = supervisors[1].state.withLock { state in
+            let (names, states) = target.state.withLock { state in
                 (
                     state.nodes[id]?["modules"]?.arrayValue?.compactMap { $0["name"]?.stringValue },
                     state.states

@@ -14,7 +14,9 @@ extension Orchestrator {
     ///
     /// - Parameters:
     ///   - replacing: whether documents with the same id are replaced.
-    ///   - clearing: whether all that was there is deleted before.
+    ///   - clearing: whether all others that are there now are deleted. They are when all is stored:
+    ///     until then a failure, or the end of the process, leaves them. Only a kind that has no room
+    ///     for both is emptied before.
     func add(
         _ data: ImportedData, replacing: Bool, clearing: Bool, on loop: EventLoop
     ) async throws -> ImportCounts {
@@ -61,7 +63,17 @@ extension Orchestrator {
             try collection.check(added, replacing: replacing, clearing: clearing)
             if folder == "device" { try devices.check(Array(added.keys), clearing: clearing) }
         }
-        if clearing { try await clear() }
+        // Nothing that comes meanwhile is deleted.
+        var leaving = clearing ? existing : [:]
+        for (folder, collection) in collections {
+            guard let added = sizes[folder], let ids = leaving[folder] else { continue }
+            if hasRoom(for: added, in: folder, collection) {
+                leaving[folder] = ids.subtracting(added.keys)
+            } else {
+                leaving[folder] = nil
+                try await delete(ids, from: folder, collection)
+            }
+        }
         var counts: ImportCounts = collections.map { ($0.folder, 0) }
         func count(_ folder: String) {
             for index in counts.indices where counts[index].folder == folder {
@@ -70,6 +82,11 @@ extension Orchestrator {
         }
         for (record, attachments) in modules
         where replacing || registry.modules[record.id] == nil {
+            var attachments = attachments
+            // Files that only the module has whose place it takes.
+            let keys = Set(record.fileKeys)
+            let known = registry.modules[record.id].map { ModuleRecord($0).fileKeys } ?? []
+            attachments.deleted = known.filter { !keys.contains($0) }
             try await registry.modules.put(record.id, record.document, attachments, on: loop)
             count("module")
         }
@@ -84,6 +101,10 @@ extension Orchestrator {
             count(folder)
         }
         withExtendedLifetime(pins) {}
+        for (folder, collection) in collections {
+            guard let ids = leaving[folder] else { continue }
+            try await delete(ids, from: folder, collection)
+        }
         return counts
     }
 
@@ -104,11 +125,33 @@ extension Orchestrator {
         return (value?.stringValue ?? value?["$oid"]?.stringValue).flatMap { ObjectID($0) }
     }
 
-    private func clear() async throws {
-        _ = try await registry.deleteAll()
-        _ = try await devices.delete(devices.all().filter { !$0.isOrchestrator }.map(\.id))
-        for (folder, collection) in exported where folder != "module" && folder != "device" {
-            try await collection.delete(collection.ids)
+    /// The ids of all documents, by folder.
+    private var existing: [String: Set<ObjectID>] {
+        var ids: [String: Set<ObjectID>] = [:]
+        for (folder, collection) in exported { ids[folder] = Set(collection.ids) }
+        ids["device", default: []].formUnion(devices.all().map(\.id))
+        return ids
+    }
+
+    /// Whether documents have room beside all that are there.
+    private func hasRoom(
+        for added: [ObjectID: Int], in folder: String, _ collection: Collection
+    ) -> Bool {
+        guard collection.hasRoom(for: added) else { return false }
+        guard folder == "device" else { return true }
+        return (try? devices.check(Array(added.keys), clearing: false)) != nil
+    }
+
+    /// Deletes documents, but nothing that the orchestrator itself needs.
+    private func delete(
+        _ ids: Set<ObjectID>, from folder: String, _ collection: Collection
+    ) async throws {
+        switch folder {
+        case "module": try await registry.delete(ids)
+        case "device":
+            let own = devices.all().filter(\.isOrchestrator).map(\.id)
+            _ = try await devices.delete(Array(ids.subtracting(own)))
+        default: try await collection.delete(Array(ids))
         }
     }
 

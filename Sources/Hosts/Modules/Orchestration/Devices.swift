@@ -144,8 +144,16 @@ final class Devices: Sendable {
             return (state.put(made), true)
         }
         guard let (device, isChanged) = registered else { throw Self.tooMany }
-        if isChanged { try await collection.put(device.id, device.stored, on: loop) }
+        if isChanged { try await save(device.id, on: loop) }
         return device
+    }
+
+    /// Stores a device as it is in memory when it is written: of two changes the later one stays,
+    /// and one that is removed meanwhile does not come back.
+    private func save(_ id: ObjectID, on loop: EventLoop) async throws {
+        try await collection.save(id, on: loop) { self[id]?.stored }
+        // Removed before it was stored for the first time: there was nothing to delete yet.
+        if self[id] == nil { try await collection.delete([id]) }
     }
 
     private static var tooMany: Failure {
@@ -163,9 +171,13 @@ final class Devices: Sendable {
 
     /// Adds a device, or replaces the one with its id.
     func put(_ device: Device, on loop: EventLoop) async throws {
-        guard state.withLock({ $0.admits(device.id) }) else { throw Self.tooMany }
-        try await collection.put(device.id, device.stored, on: loop)
-        state.withLock { _ = $0.put(device) }
+        let isAdmitted = state.withLock { state -> Bool in
+            guard state.admits(device.id) else { return false }
+            _ = state.put(device)
+            return true
+        }
+        guard isAdmitted else { throw Self.tooMany }
+        try await save(device.id, on: loop)
     }
 
     /// Changes a device in memory, and stores it if what is stored has changed.
@@ -189,7 +201,7 @@ final class Devices: Sendable {
             )
             return (device, before != after)
         }
-        if isChanged, let device { try await collection.put(id, device.stored, on: loop) }
+        if isChanged { try await save(id, on: loop) }
         return device
     }
 

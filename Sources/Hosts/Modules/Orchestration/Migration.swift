@@ -6,8 +6,12 @@ import WasmdWasmiot
 
 /// Moves the instance of a module from one device to another, with its state and without a lost run.
 extension Orchestrator {
-    /// Seconds for which a device lets runs wait.
+    /// Seconds for which the source of a move lets runs wait.
     private static let holdTime = 30
+    /// Seconds for which a device that gets its node lets runs wait: the most that it takes.
+    private static let longestHold = 60
+    /// Why a device does not give the state of an instance that lives elsewhere.
+    private static let movedReason = "the instance has moved to another device"
     private static let stateLimit = 256 << 20
 
     private func fault(_ text: String) -> Failure {
@@ -111,19 +115,27 @@ extension Orchestrator {
             let sourceURL = source.url, let targetURL = target.url
         else { throw fault("the device has no address") }
         let path = "/deploy/\(id)/modules/\(URLText.segment(module))"
+        var isHeld = false
         do {
             // Other modules of the target keep their state.
             try await deployKeepingState(node, to: target, on: loop)
             let state: DeviceAnswer?
-            do {
-                state = try await takeState(sourceURL + path, on: loop)
-            } catch {
-                // An earlier attempt may have come as far as this without being noted here.
+            switch await takeState(sourceURL + path, for: Self.holdTime, on: loop) {
+            case .held(let given):
+                isHeld = true
+                state = given
+            case .moved:
+                // An earlier attempt has come as far as this without being noted here. Only a source
+                // that says so is asked: one with a hold would give up what the target has not.
                 guard
                     await release(sourceURL + path, to: targetURL, isSent: true, on: loop)
                         == .done
-                else { throw error }
+                else { throw fault(Self.movedReason) }
                 return 0
+            case .absent(let failure), .refused(let failure): throw failure
+            case .lost(let error):
+                isHeld = true
+                throw error
             }
             if let state { try await giveState(state, to: targetURL + path, on: loop) }
             switch await release(sourceURL + path, to: targetURL, isSent: false, on: loop) {
@@ -140,7 +152,7 @@ extension Orchestrator {
             return state?.bytes.count ?? 0
         } catch {
             if !Task.isCancelled {
-                await abandon(sourceURL + path, target, entry, on: loop)
+                await abandon(isHeld ? sourceURL + path : nil, target, entry, on: loop)
             }
             throw error
         }
@@ -183,11 +195,12 @@ extension Orchestrator {
     }
 
     /// Leaves the instance at the source: runs go on there, and the target gets back what it had.
+    ///
+    /// - Parameter source: where the instance is held; nil if it is not.
     private func abandon(
-        _ source: String, _ target: Device, _ entry: Collection.Entry, on loop: EventLoop
+        _ source: String?, _ target: Device, _ entry: Collection.Entry, on loop: EventLoop
     ) async {
-        _ = try? await client(loop, options.healthTimeout).post(
-            "\(source)/release", json: .object([]))
+        if let source { _ = await endHold(source, on: loop) }
         let id = target.id.description
         do {
             try await deployments.update(entry.id, on: loop) { document in
@@ -260,19 +273,63 @@ extension Orchestrator {
 
     // MARK: States
 
-    /// The state of an instance between two runs; nil if it has none. Runs wait from then on.
+    /// What a device says that is asked for the state of an instance.
+    private enum Taken {
+        /// The state between two runs; nil if the module begins anew. Runs wait.
+        case held(DeviceAnswer?)
+        /// There is no such instance, or the device knows no states.
+        case absent(Failure)
+        /// The instance lives on at another device.
+        case moved
+        case refused(Failure)
+        /// There is no answer: runs may wait.
+        case lost(any Error)
+    }
+
+    /// Asks for the state of an instance. Runs wait from then on.
     private func takeState(
-        _ url: String, on loop: EventLoop
-    ) async throws -> DeviceAnswer? {
-        let answer = try await client(loop, options.deployTimeout).send(
-            .get, "\(url)/state?hold=\(Self.holdTime)", limit: Self.stateLimit)
-        switch answer.status.code {
-        case 200: return answer
-        case 204: return nil
-        case 404, 405, 501:
-            throw fault("the device cannot give the state of an instance: \(answer.status.code)")
-        default: throw fault(String(decoding: answer.bytes.prefix(1000), as: UTF8.self))
+        _ url: String, for seconds: Int, on loop: EventLoop
+    ) async -> Taken {
+        let answer: DeviceAnswer
+        do {
+            answer = try await client(loop, options.deployTimeout).send(
+                .get, "\(url)/state?hold=\(seconds)", limit: Self.stateLimit)
+        } catch {
+            return .lost(error)
         }
+        switch answer.status.code {
+        case 200: return .held(answer)
+        case 204: return .held(nil)
+        case 404, 405, 501:
+            return .absent(
+                fault("the device cannot give the state of an instance: \(answer.status.code)"))
+        case 409 where Self.reason(answer) == Self.movedReason: return .moved
+        default:
+            return .refused(fault(String(decoding: answer.bytes.prefix(1000), as: UTF8.self)))
+        }
+    }
+
+    /// The reason of a short refusal.
+    private static func reason(_ answer: DeviceAnswer) -> String? {
+        guard answer.bytes.count <= 1000 else { return nil }
+        return (try? JSONReader.read(answer.bytes))?["result"]?.stringValue
+    }
+
+    /// Lets runs go on where they were. A hold whose end does not arrive ends by its time.
+    ///
+    /// - Returns: false if the device says that there was none.
+    private func endHold(_ url: String, on loop: EventLoop) async -> Bool {
+        let answer = try? await client(loop, options.healthTimeout).post(
+            "\(url)/release", json: .object([]))
+        return answer?.status != .conflict
+    }
+
+    /// Gives an instance the state that it had when it was held, if a node has ended it whose answer
+    /// was lost. One that has run since then keeps what it has.
+    private func giveBack(_ state: DeviceAnswer, to url: String, on loop: EventLoop) async {
+        let now = try? await client(loop, options.healthTimeout).send(.get, "\(url)/state")
+        guard now?.status == .noContent else { return }
+        try? await giveState(state, to: url, on: loop)
     }
 
     private func giveState(
@@ -289,27 +346,59 @@ extension Orchestrator {
         }
     }
 
-    /// Sends a node to a device, and gives the instances that it has of it their state back.
+    /// Sends a node to a device, and gives the instances that it has of it their state back. Their
+    /// runs wait until the node has come. If it does not come, or a state cannot be had, they go on
+    /// as they were.
     private func deployKeepingState(
         _ node: DeploymentNode, to device: Device, on loop: EventLoop
     ) async throws {
+        // Its node is nothing but a list, which a node that comes would empty.
+        guard !device.isOrchestrator else { return }
         guard let url = device.url else { throw fault("the device has no address") }
-        let paths = node.modules.map {
-            "\(url)/deploy/\(node.deployment)/modules/\(URLText.segment($0.name))"
+        // All holds go on until then: each begins later.
+        let end = LoopInstant.after(.seconds(Self.longestHold))
+        var held: [(path: String, state: DeviceAnswer?)] = []
+        do {
+            for module in node.modules {
+                let path =
+                    "\(url)/deploy/\(node.deployment)/modules/\(URLText.segment(module.name))"
+                switch await takeState(path, for: Self.longestHold, on: loop) {
+                case .held(let state): held.append((path, state))
+                // Nothing that could be lost.
+                case .absent, .moved: break
+                case .refused(let failure): throw failure
+                case .lost(let error):
+                    held.append((path, nil))
+                    throw error
+                }
+            }
+            // Later, runs might have gone on: their effects would be undone by the states.
+            let time = min(options.deployTimeout, end.since(.now))
+            switch await send(node.document, to: device, within: time, on: loop) {
+            case .success(let answer) where answer.status.code < 400: break
+            case .success(let answer):
+                throw fault(
+                    "device '\(device.name)' answered \(answer.status.code) to its node")
+            case .failure(let error): throw fault("device '\(device.name)': \(error)")
+            }
+        } catch {
+            for (path, state) in held {
+                if await !endHold(path, on: loop), let state {
+                    await giveBack(state, to: path, on: loop)
+                }
+            }
+            throw error
         }
-        var states: [(path: String, state: DeviceAnswer)] = []
-        // None where the device does not have the deployment yet.
-        for path in paths {
-            if let state = try? await takeState(path, on: loop) { states.append((path, state)) }
+        // Whatever happens to one, the others have theirs.
+        var firstError: (any Error)?
+        for (path, state) in held {
+            guard let state else { continue }
+            do {
+                try await giveState(state, to: path, on: loop)
+            } catch {
+                firstError = firstError ?? error
+            }
         }
-        let answer: DeviceAnswer
-        switch await send(node.document, to: device, on: loop) {
-        case .success(let given): answer = given
-        case .failure(let error): throw fault("device '\(device.name)': \(error)")
-        }
-        guard answer.status.code < 400 else {
-            throw fault("device '\(device.name)' answered \(answer.status.code) to its node")
-        }
-        for (path, state) in states { try await giveState(state, to: path, on: loop) }
+        if let firstError { throw firstError }
     }
 }

@@ -5,8 +5,9 @@ import WasmdWasmiot
 
 /// Sends devices what they are to have.
 extension Orchestrator {
+    /// - Parameter time: for the device to fetch what it is to have; nil for that of the options.
     func send(
-        _ node: Document, to device: Device, on loop: EventLoop
+        _ node: Document, to device: Device, within time: Duration? = nil, on loop: EventLoop
     ) async -> Result<DeviceAnswer, any Error> {
         do {
             if device.isOrchestrator {
@@ -20,7 +21,8 @@ extension Orchestrator {
                 throw Failure(.internalServerError, "the device has no address")
             }
             return .success(
-                try await client(loop, options.deployTimeout).post("\(url)/deploy", json: node))
+                try await client(loop, time ?? options.deployTimeout).post(
+                    "\(url)/deploy", json: node))
         } catch {
             return .failure(error)
         }

@@ -245,6 +245,18 @@ final class Collection: Sendable {
         if isRefused { throw room.refusal(of: 0, name) }
     }
 
+    /// Whether documents have room beside all that are there, in whatever order they are written.
+    func hasRoom(for sizes: [ObjectID: Int]) -> Bool {
+        state.withLock { state -> Bool in
+            var (count, byteCount) = (state.order.count, state.byteCount + state.reserved)
+            for (id, size) in sizes {
+                if state.entries[id] == nil { count += 1 }
+                byteCount += size
+            }
+            return count <= room.count && byteCount <= room.bytes
+        }
+    }
+
     /// Takes room for a document that is to be written. One that becomes smaller always has some.
     private func reserve(_ id: ObjectID, _ size: Int, isChange: Bool) throws {
         let limit = isChange ? room.bytesOfChanges : room.bytes
@@ -296,9 +308,45 @@ final class Collection: Sendable {
                     id, document, attachments, .version(entry.version), isChange: true, on: loop)
                 return document
             } catch StorageError.conflict {
+                if forgetDeleted(id) { return nil }
                 // The other change is the base of this one. It is in memory soon.
                 await loop.yieldToOthers()
             }
+        }
+    }
+
+    /// Stores a document that has its place elsewhere; `current` is asked again if another change
+    /// came first.
+    ///
+    /// - Parameter current: the document as it should be now; nil if it is to be stored no more.
+    func save(
+        _ id: ObjectID, on loop: EventLoop, _ current: @Sendable () -> Document?
+    ) async throws {
+        let recordKey = key(id)
+        while true {
+            // Read before the document: nothing that is older than it can have this version as base.
+            let base = store.version(recordKey)
+            guard let document = current() else { return }
+            let condition = base.map { Transaction.Condition.version($0) } ?? .absent
+            do {
+                return try await write(id, document, .none, condition, on: loop)
+            } catch StorageError.conflict {
+                await loop.yieldToOthers()
+            }
+        }
+    }
+
+    /// Removes a document from memory if the store has none: its deletion is durable, but the task
+    /// that deletes it has not continued yet.
+    ///
+    /// - Returns: whether the store has none.
+    @discardableResult
+    private func forgetDeleted(_ id: ObjectID) -> Bool {
+        let recordKey = key(id)
+        return state.withLock { state -> Bool in
+            guard store.version(recordKey) == nil else { return false }
+            state.remove(id)
+            return true
         }
     }
 
@@ -311,9 +359,12 @@ final class Collection: Sendable {
         do {
             defer { state.withLock { $0.reserved -= size } }
             let version = try await commit(id, document, attachments, condition, on: loop)
+            let recordKey = key(id)
             state.withLock { state in
-                // Commits end in the order of their versions, but tasks continue in any.
+                // Commits end in the order of their versions, but tasks continue in any: a later
+                // change may be in memory already, and a later deletion have removed the document.
                 if let known = state.entries[id], known.version > version { return }
+                guard store.version(recordKey) != nil else { return }
                 state.set(
                     Entry(id: id, document: document, version: version, byteCount: size))
             }
@@ -359,26 +410,29 @@ final class Collection: Sendable {
             let (entry, isLeft) = state.withLock { ($0.entries[id], $0.left.contains(id)) }
             guard entry != nil || isLeft else { continue }
             let keys = entry.map { attached($0.document) } ?? []
-            let isRemoved = try await remove(id, keys)
+            let version = try await remove(id, keys)
             state.withLock { state in
                 state.left.remove(id)
-                if isRemoved { state.remove(id) }
+                // One that was put after the deletion stays.
+                guard let version, let known = state.entries[id], known.version < version else {
+                    return
+                }
+                state.remove(id)
             }
-            if isRemoved { removed += 1 }
+            if version == nil { forgetDeleted(id) } else { removed += 1 }
         }
         return removed
     }
 
-    /// Whether there was a document.
-    private func remove(_ id: ObjectID, _ attached: [[UInt8]]) async throws -> Bool {
+    /// - Returns: the version of the deletion; nil if there was no document.
+    private func remove(_ id: ObjectID, _ attached: [[UInt8]]) async throws -> UInt64? {
         var transaction = Transaction()
         transaction.delete(key(id), if: .present)
         for key in attached { transaction.delete(key) }
         do throws(StorageError) {
-            try await store.commit(transaction)
-            return true
+            return try await store.commit(transaction)
         } catch {
-            if case .conflict = error { return false }
+            if case .conflict = error { return nil }
             throw error
         }
     }

@@ -286,6 +286,11 @@ public final class ModuleRegistry: Sendable {
         try await delete(modules.find(text).map { ModuleRecord($0) })
     }
 
+    /// Deletes modules that are no core modules.
+    func delete(_ ids: Set<ObjectID>) async throws {
+        try await delete(all().filter { ids.contains($0.id) })
+    }
+
     /// Deletes all but the core modules.
     func deleteAll() async throws -> Int { try await delete(all()) }
 
