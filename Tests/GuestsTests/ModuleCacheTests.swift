@@ -71,7 +71,7 @@ private func bytes(_ text: String) throws -> [UInt8] {
 
     @Test func modulesAreDroppedBySizeAndLiveOnWhileTheyAreUsed() throws {
         var options = ModuleCache.Options()
-        options.byteLimit = 3 * 4300
+        options.byteLimit = 3 * 4600
         let cache = ModuleCache(options)
         try EventLoop().run { loop in
             let first = try await cache.module(
