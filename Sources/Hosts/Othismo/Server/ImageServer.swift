@@ -35,9 +35,14 @@ public final class ImageServer: Sendable {
     private struct State: Sendable {
         var jobs: [Job] = []
         var isDriving = false
+        /// Whether an attempt is due because the last one failed.
+        var isRetrying = false
         var isStopping = false
         var loop: EventLoop?
         var requests: [Int64: PendingRequest] = [:]
+        /// Requests whose message is in the image, and that end when no message is in flight: those of
+        /// an attempt that failed afterwards.
+        var idle: [PendingRequest] = []
         var lastNumber: Int64
         var pendingBytes = 0
         var version = 0
@@ -101,6 +106,9 @@ public final class ImageServer: Sendable {
     /// Why the image could not be written lately; nil while it can.
     public var failure: ImageError? { state.withLock { $0.failure } }
 
+    /// The same in words, with what helps.
+    public var problem: String? { failure.map { Self.text(of: $0) } }
+
     // MARK: Requests
 
     /// Why a request is not taken.
@@ -141,7 +149,7 @@ public final class ImageServer: Sendable {
             Job(
                 run: { exchange in
                     do {
-                        try exchange.post(envelope)
+                        try exchange.post(envelope, for: request?.number)
                     } catch {
                         request?.add(.refused(error as? MessageError ?? .refused("\(error)")))
                     }
@@ -205,16 +213,26 @@ public final class ImageServer: Sendable {
                 return
             }
             if isSound { return }
-            // The image may become writable again.
-            guard (try? await loop.sleep(for: options.retryTime)) != nil else { return }
-            add(Job(run: { _ in }, request: nil))
+            // The image may become writable again. One attempt is due then, however many jobs have
+            // failed meanwhile.
+            let isFirst = state.withLock { state in
+                defer { state.isRetrying = true }
+                return !state.isRetrying
+            }
+            guard isFirst else { return }
+            let hasWaited = (try? await loop.sleep(for: options.retryTime)) != nil
+            state.withLock { $0.isRetrying = false }
+            if hasWaited { add(Job(run: { _ in }, request: nil)) }
         }
     }
 
     /// Delivers until there is nothing to do; false if the image cannot be written.
     private func drive() -> Bool {
         exchange.withLock { exchange in
-            var idle: [PendingRequest] = []
+            var idle = state.withLock { state in
+                defer { state.idle = [] }
+                return state.idle
+            }
             while true {
                 let jobs = state.withLock { state -> [Job]? in
                     if state.isStopping || (state.jobs.isEmpty && exchange.isIdle) {
@@ -230,7 +248,8 @@ public final class ImageServer: Sendable {
                 do throws(ImageError) {
                     for output in try exchange.runBatch() { route(output, exchange) }
                 } catch {
-                    fail(error)
+                    idle += handled.filter { $0.end == .idle }
+                    fail(error, withdrawn: Set(exchange.withdraw()), idle)
                     return false
                 }
                 note(exchange)
@@ -254,16 +273,28 @@ public final class ImageServer: Sendable {
         }
     }
 
-    private func fail(_ error: ImageError) {
+    /// Tells the clients whose messages are not in the image. Those of others are handled as soon as
+    /// the image can be written, so their clients wait on.
+    private func fail(_ error: ImageError, withdrawn: Set<Int64>, _ idle: [PendingRequest]) {
         let (requests, isNew) = state.withLock { state in
             defer {
                 state.failure = error
                 state.isDriving = false
             }
-            return (Array(state.requests.values), state.failure == nil)
+            state.idle = idle.filter {
+                !withdrawn.contains($0.number) && state.requests[$0.number] != nil
+            }
+            return (withdrawn.compactMap { state.requests[$0] }, state.failure == nil)
         }
         for request in requests { request.add(.failed(error)) }
-        if isNew { options.report("the image cannot be written: \(error)") }
+        if isNew { options.report(Self.text(of: error)) }
+    }
+
+    private static func text(of error: ImageError) -> String {
+        let text = "the image cannot be written: \(error)"
+        // What the disk has is not known until the file is opened again.
+        if case .failedSync = error { return text + "; restart the server" }
+        return text
     }
 
     private func request(_ identifier: Document?) -> PendingRequest? {
