@@ -197,6 +197,20 @@ import WasmdOthismo
         #expect(house.value(try house.send("a", "counter.get")) == 2)
     }
 
+    /// Also the report of a delivery that failed has no effect if it cannot be committed.
+    @Test func reportsOfFailuresAreUndone() throws {
+        let house = try House()
+        try house.instantiate("counter3", "a")
+        try house.post("a", "counter.trap", for: 7)
+        house.store.failure = .busy
+        #expect(throws: ImageError.busy) { try house.exchange.runBatch() }
+        #expect(house.exchange.waitingCount == 1)
+        let withdrawn = house.exchange.withdraw()
+        #expect(withdrawn == [7])
+        #expect(house.exchange.isIdle)
+        #expect(try house.send("a", "counter.trap").compactMap(\.errorCode) == ["trap"])
+    }
+
     /// One commit for a batch, however many messages it has.
     @Test func oneCommitForABatch() throws {
         let house = try House { $0.batchTime = .seconds(60) }

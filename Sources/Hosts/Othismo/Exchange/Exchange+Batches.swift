@@ -86,6 +86,7 @@ extension Exchange {
             try report(error, on: Envelope(message.bytes), at: message.target)
             try commit()
         } catch let error as ImageError {
+            try rollBack()
             throw error
         } catch {
             // A message that waits was written by us.
