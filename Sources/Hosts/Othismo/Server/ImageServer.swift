@@ -30,6 +30,8 @@ public final class ImageServer: Sendable {
         let run: @Sendable (Exchange) -> Void
         /// Is told when the batch after it is durable.
         let request: PendingRequest?
+        /// Called instead of `run` if the server ends before.
+        var drop: (@Sendable () -> Void)?
     }
 
     private struct State: Sendable {
@@ -85,11 +87,13 @@ public final class ImageServer: Sendable {
 
     /// Ends after the batch that is delivered now. What is not handled stays in the image.
     public func stop() {
-        let requests = state.withLock { state in
+        let (requests, jobs) = state.withLock { state in
             state.isStopping = true
-            return Array(state.requests.values)
+            defer { state.jobs = [] }
+            return (Array(state.requests.values), state.jobs)
         }
         for request in requests { request.add(.failed(.closed)) }
+        for job in jobs { job.drop?() }
         if case .log(let log) = options.exchange.output { log.tellLosses(isLast: true) }
     }
 
@@ -157,12 +161,17 @@ public final class ImageServer: Sendable {
     }
 
     /// Runs something between two batches.
+    ///
+    /// - Throws: what `body` throws; `ImageError.closed` if the server ends before.
     public func perform<Value: Sendable>(
         on loop: EventLoop, _ body: @escaping @Sendable (Exchange) throws -> Value
     ) async throws -> Value {
         let results = Feed<Result<Value, any Error>>(capacity: 1)
         var subscription = results.subscribe()
-        add(Job(run: { exchange in results.append(Result { try body(exchange) }) }, request: nil))
+        add(
+            Job(
+                run: { exchange in results.append(Result { try body(exchange) }) }, request: nil,
+                drop: { results.append(.failure(ImageError.closed)) }))
         guard let result = await subscription.next()?.elements.first else {
             throw LoopError.cancelled
         }
@@ -192,13 +201,14 @@ public final class ImageServer: Sendable {
     // MARK: The exchange
 
     private func add(_ job: Job) {
-        let loop = state.withLock { state -> EventLoop? in
-            guard !state.isStopping else { return nil }
+        let (isTaken, loop) = state.withLock { state -> (Bool, EventLoop?) in
+            if state.isStopping { return (false, nil) }
             state.jobs.append(job)
-            guard !state.isDriving, let loop = state.loop else { return nil }
+            guard !state.isDriving, let loop = state.loop else { return (true, nil) }
             state.isDriving = true
-            return loop
+            return (true, loop)
         }
+        if !isTaken { job.drop?() }
         if let loop { drive(on: loop) }
     }
 
