@@ -197,6 +197,23 @@ import WasmdOthismo
         #expect(house.value(try house.send("a", "counter.get")) == 2)
     }
 
+    /// What a server does to learn whether the image can be written again.
+    @Test func probesAreCommitted() throws {
+        let house = try House()
+        let before = house.store.commitCount
+        _ = try house.exchange.runBatch()
+        #expect(house.store.commitCount == before)
+        house.exchange.probe([1])
+        house.store.failure = .busy
+        #expect(throws: ImageError.busy) { try house.exchange.runBatch() }
+        _ = try house.exchange.runBatch()
+        #expect(house.store.commitCount == before)
+        house.exchange.probe([2])
+        _ = try house.exchange.runBatch()
+        #expect(house.store.commitCount == before + 1)
+        #expect(house.exchange.isIdle)
+    }
+
     /// Also the report of a delivery that failed has no effect if it cannot be committed.
     @Test func reportsOfFailuresAreUndone() throws {
         let house = try House()

@@ -38,6 +38,7 @@ private final class ImageFolder {
             return [await waiting.value, await Self.error(of: server, loop)]
         }
         #expect(errors == [.closed, .closed])
+        withExtendedLifetime(folder) {}
     }
 
     private static func error(of server: ImageServer, _ loop: EventLoop) async -> ImageError? {

@@ -231,8 +231,14 @@ public final class ImageServer: Sendable {
             }
             guard isFirst else { return }
             let hasWaited = (try? await loop.sleep(for: options.retryTime)) != nil
-            state.withLock { $0.isRetrying = false }
-            if hasWaited { add(Job(run: { _ in }, request: nil)) }
+            let hasFailed = state.withLock { state in
+                state.isRetrying = false
+                return state.failure != nil
+            }
+            guard hasWaited else { return }
+            // If nothing waits, the attempt writes something all the same.
+            let value = Array("\(SystemClock.realtime.now)".utf8)
+            add(Job(run: { exchange in if hasFailed { exchange.probe(value) } }, request: nil))
         }
     }
 
@@ -276,7 +282,10 @@ public final class ImageServer: Sendable {
 
     private func note(_ exchange: Exchange) {
         state.withLock { state in
-            state.failure = nil
+            // Without a commit nobody knows whether the image can be written again.
+            if exchange.statistics.commits != state.statistics.exchange.commits {
+                state.failure = nil
+            }
             state.version = exchange.namespace.version
             state.statistics.exchange = exchange.statistics
             state.statistics.waiting = exchange.waitingCount
