@@ -200,7 +200,7 @@ final class DiscoveryEngine {
         // Before the message is read, which takes the most time. Messages to the group come from the
         // link by their nature; others may not.
         guard packet.isToGroup || isNear(packet.senderBytes, link) else { return }
-        if DiscoveryMessage.isResponse(packet.bytes) {
+        if DiscoveryMessage.saysResponse(packet.bytes) {
             guard packet.sender.port == port else { return }
         } else if isOneShot || link.claims.isEmpty {
             return

@@ -43,7 +43,7 @@ struct DiscoveryMessage: Sendable {
     init() {}
 
     /// Whether bytes are an answer, if they are a message.
-    static func isResponse(_ bytes: [UInt8]) -> Bool { bytes.count > 2 && bytes[2] & 0x80 != 0 }
+    static func saysResponse(_ bytes: [UInt8]) -> Bool { bytes.count > 2 && bytes[2] & 0x80 != 0 }
 
     /// Reads a message. Takes time in proportion to its bytes.
     ///

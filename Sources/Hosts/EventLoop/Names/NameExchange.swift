@@ -88,7 +88,7 @@ struct NameExchange {
                 continue
             }
             // The rest of a message is read only if it may be the answer.
-            guard let identifier = NameMessage.identifier(of: bytes),
+            guard let identifier = NameMessage.readIdentifier(bytes),
                 let question = open[identifier], let message = NameMessage(bytes),
                 message.answers(identifier, question)
             else { continue }

@@ -83,7 +83,7 @@ public struct NameMessage: Hashable, Sendable {
     }
 
     /// The identifier of a message, without reading the rest; nil if there is none.
-    static func identifier(of bytes: [UInt8]) -> UInt16? {
+    static func readIdentifier(_ bytes: [UInt8]) -> UInt16? {
         guard bytes.count >= 2 else { return nil }
         return UInt16(truncatingIfNeeded: bytes[0]) << 8 | UInt16(truncatingIfNeeded: bytes[1])
     }
@@ -94,7 +94,7 @@ public struct NameMessage: Hashable, Sendable {
         guard bytes.count >= 12, bytes[2] & 0x80 != 0, [1, 4].contains(bytes[3] & 0xf) else {
             return nil
         }
-        return identifier(of: bytes)
+        return readIdentifier(bytes)
     }
 
     /// Reads a message. Takes time in proportion to its bytes: a name is at most 255 bytes, its
