@@ -340,8 +340,8 @@ let package = Package(
         .testTarget(
             name: "OthismoTests",
             dependencies: [
-                "WasmDecoder", "WasmInterpreter", "WasmText", "WasmdDocuments", "WasmdGuests",
-                "WasmdImages", "WasmdOthismo",
+                "WasmDecoder", "WasmInterpreter", "WasmText", "WasmdDocuments", "WasmdEventLoop",
+                "WasmdGuests", "WasmdImages", "WasmdOthismo",
             ],
             path: "Tests/OthismoTests", exclude: ["Guests"]),
         .testTarget(

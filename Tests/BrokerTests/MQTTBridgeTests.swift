@@ -321,6 +321,46 @@ import WasmdEventLoop
         }
     }
 
+    /// The broker may be full of what the bridge sends: the server's acknowledgements are read also
+    /// behind a message that has no room, before the subscription and after it.
+    @Test(arguments: [true, false])
+    func acknowledgementsBehindAMessageWithoutRoom(isEarly: Bool) throws {
+        var limits = Broker.Options()
+        limits.limits.messages = 3
+        // What waits to be sent is all that the broker has.
+        limits.dynamic?.queue = 0
+        try run(limits) { options in
+            options.into = [TopicPattern(.alert)]
+        } _: { accept, broker, bridge, _ in
+            for text in ["a", "b", "c"] { try broker.publishNow(text, to: .telemetry) }
+            let numbers: [UInt16] = [9, 10]
+            let incoming = numbers.map { number in
+                MQTTPacket.publish(
+                    MQTTPublish(
+                        topic: TopicName.alert.bytes, payload: [1], quality: 1, number: number))
+            }
+            let peer = try await accept()
+            guard case .connect = try await peer.next() else { return #expect(Bool(false)) }
+            try await peer.send(.connack(hasSession: true, code: 0))
+            guard case .subscribe(let number, _) = try await peer.next() else {
+                return #expect(Bool(false))
+            }
+            if isEarly { for packet in incoming { try await peer.send(packet) } }
+            try await peer.send(.suback(number, [1]))
+            if !isEarly { for packet in incoming { try await peer.send(packet) } }
+            var sent: [UInt16] = []
+            for text in ["a", "b", "c"] {
+                let publish = try await peer.publish()
+                #expect(publish.payload == Array(text.utf8))
+                sent.append(publish.number)
+            }
+            for number in sent { try await peer.send(.puback(number)) }
+            #expect(try await peer.nextOther() == .puback(9))
+            #expect(try await peer.nextOther() == .puback(10))
+            #expect(bridge.statistics.received == 2 && bridge.statistics.refused == 0)
+        }
+    }
+
     @Test func signsOfLife() throws {
         try run {
             $0.keepAlive = .milliseconds(100)

@@ -87,6 +87,32 @@ import WasmdEventLoop
         #expect(log.names == ["real"])
     }
 
+    /// Names that come after each other, as fast as room is made, leave nothing.
+    @Test func namesThatMadeRoomAreForgotten() throws {
+        let (network, client, _) = try house()
+        let type = try webthing()
+        let link = try #require(client.engine.links[1])
+        for round in 0..<2 {
+            for batch in 0..<21 {
+                var names: [ServiceRecord] = []
+                for index in 0..<50 {
+                    let label = Array("fake-\(round)-\(batch)-\(index)".utf8)
+                    let name = try #require(type.name(of: label))
+                    names.append(
+                        ServiceRecord(type.name, .pointer(name), timeToLive: 4500, isUnique: false))
+                }
+                network.inject(try response(names), from: stranger)
+                network.run(for: .milliseconds(10))
+            }
+            #expect(link.cache.records(type.name, .pointer).count == RecordCache.manyLimit)
+            if round == 0 { network.run(for: .seconds(11)) }
+        }
+        let last = try #require(type.name(of: Array("fake-1-19-49".utf8)))
+        #expect(link.cache.has(type.name, .pointer(last)))
+        #expect(link.instances.count == RecordCache.manyLimit)
+        #expect(link.asks.count < 3 * RecordCache.manyLimit)
+    }
+
     @Test func recordsOfNobodyAreNotKept() throws {
         let (network, client, _) = try house()
         let other = try #require(DomainName("other.local"))

@@ -80,6 +80,21 @@ import WasmdEventLoop
         #expect(reader.name() == nil)
     }
 
+    /// A pointer of two bytes may be a name of 127 labels.
+    @Test func partsAndLabelsAreBounded() throws {
+        func message(_ name: [UInt8], _ count: Int) -> [UInt8] {
+            var bytes: [UInt8] = [0, 0, 0, 0, UInt8(count >> 8), UInt8(count & 0xff)]
+            bytes += [0, 0, 0, 0, 0, 0] + name + [0, 12, 0, 1]
+            for _ in 1..<count { bytes += [0xc0, 12, 0, 12, 0, 1] }
+            return bytes
+        }
+        let short = try #require(DiscoveryMessage(message([1, 0x61, 0], 1400)))
+        #expect(short.questions.count == DiscoveryMessage.partLimit)
+        let long = [[UInt8]](repeating: [1, 0x61], count: 127).flatMap { $0 } + [0]
+        #expect(DiscoveryMessage(message(long, 60))?.questions.count == 60)
+        #expect(DiscoveryMessage(message(long, 1400)) == nil)
+    }
+
     @Test func survivesAllCutsAndManyFlips() throws {
         var writer = DiscoveryMessageWriter(isResponse: true)
         for record in try sample() { expect(writer.append(record)) }

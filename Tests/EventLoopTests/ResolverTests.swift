@@ -167,7 +167,8 @@ extension HostAddress {
             }
             let resolver = Resolver(configuration: server.configuration)
             let found = try await resolver.addresses(of: "many.example", on: loop)
-            #expect(found.count == 600)
+            // The first of each family.
+            #expect(found.count == 64)
             #expect(server.streams == 2)
         }
     }

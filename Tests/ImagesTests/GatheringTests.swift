@@ -130,6 +130,31 @@ struct GatheringTests {
         #expect(try Contents(Fixture.open(disk)).objects.count == 2)
     }
 
+    /// An attempt to move the log into the database may write all of it: on a full disk there is one
+    /// now and then, not at each turn.
+    @Test func fullDisksAreNotWrittenAgainAndAgain() throws {
+        let disk = MemoryDisk()
+        let image = try Fixture.create(disk, gathers: true)
+        try add(image, "a", 5000)
+        disk.set { $0.capacity = 0 }
+        // More time than between commits.
+        disk.pause(nanoseconds: 10_000_000)
+        var counts: [Int] = []
+        for _ in 0..<100 {
+            let before = disk.events.count
+            #expect(throws: ImageError.full(.nospc)) { try add(image, "b") }
+            if disk.events.count > before { counts.append(disk.events.count - before) }
+            disk.pause(nanoseconds: 100_000_000)
+        }
+        // At 0, 0.1, 0.2 and 0.3 s (the pauses are 10 to 80 ms), and later, at last once a second.
+        #expect((8...20).contains(counts.count))
+        disk.set { $0.capacity = .max }
+        disk.pause(nanoseconds: 1_000_000_000)
+        try add(image, "b")
+        #expect(try Contents(image).objects.count == 2)
+        #expect(try image.check() == [])
+    }
+
     @Test(arguments: 1...3) func brokenDisk(_ sync: Int) throws {
         let disk = MemoryDisk()
         let image = try Fixture.create(disk, gathers: true)

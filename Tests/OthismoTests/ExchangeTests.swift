@@ -172,6 +172,62 @@ import WasmdOthismo
         #expect(house.value(try house.send("a", "counter.get")) == 2)
     }
 
+    /// A client that is told that the image could not be written sends again: what it sent before is
+    /// not handled as well.
+    @Test func messagesOfClientsAreWithdrawn() throws {
+        let house = try House()
+        try house.instantiate("counter3", "a")
+        try house.post("a", "counter.add", for: 7)
+        // This one has no client that would send it again.
+        try house.post("a", "counter.add")
+        house.store.failure = .busy
+        #expect(throws: ImageError.busy) { try house.exchange.runBatch() }
+        let withdrawn = house.exchange.withdraw()
+        #expect(withdrawn == [7])
+        #expect(house.exchange.waitingCount == 1)
+        let answers = try house.drain()
+        #expect(answers.count == 1)
+        #expect(house.value(answers) == 1)
+        // What is in the image is not taken back.
+        try house.post("a", "counter.add", for: 8)
+        #expect(house.value(try house.drain()) == 2)
+        let later = house.exchange.withdraw()
+        #expect(later.isEmpty)
+        try house.restart()
+        #expect(house.value(try house.send("a", "counter.get")) == 2)
+    }
+
+    /// What a server does to learn whether the image can be written again.
+    @Test func probesAreCommitted() throws {
+        let house = try House()
+        let before = house.store.commitCount
+        _ = try house.exchange.runBatch()
+        #expect(house.store.commitCount == before)
+        house.exchange.probe([1])
+        house.store.failure = .busy
+        #expect(throws: ImageError.busy) { try house.exchange.runBatch() }
+        _ = try house.exchange.runBatch()
+        #expect(house.store.commitCount == before)
+        house.exchange.probe([2])
+        _ = try house.exchange.runBatch()
+        #expect(house.store.commitCount == before + 1)
+        #expect(house.exchange.isIdle)
+    }
+
+    /// Also the report of a delivery that failed has no effect if it cannot be committed.
+    @Test func reportsOfFailuresAreUndone() throws {
+        let house = try House()
+        try house.instantiate("counter3", "a")
+        try house.post("a", "counter.trap", for: 7)
+        house.store.failure = .busy
+        #expect(throws: ImageError.busy) { try house.exchange.runBatch() }
+        #expect(house.exchange.waitingCount == 1)
+        let withdrawn = house.exchange.withdraw()
+        #expect(withdrawn == [7])
+        #expect(house.exchange.isIdle)
+        #expect(try house.send("a", "counter.trap").compactMap(\.errorCode) == ["trap"])
+    }
+
     /// One commit for a batch, however many messages it has.
     @Test func oneCommitForABatch() throws {
         let house = try House { $0.batchTime = .seconds(60) }

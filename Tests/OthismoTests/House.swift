@@ -72,13 +72,15 @@ final class House {
         return answers
     }
 
-    func post(_ path: String, _ key: String, _ fields: [Document.Member] = []) throws {
+    func post(
+        _ path: String, _ key: String, _ fields: [Document.Member] = [], for request: Int64? = nil
+    ) throws {
         requests += 1
         var envelope = Envelope(
             sendTo: Array(path.utf8), payload: [Document.Member(key, .object(fields))])
         envelope.replyTo = Array("/".utf8)
         envelope.requestID = .integer(requests)
-        try exchange.post(envelope)
+        try exchange.post(envelope, for: request)
     }
 
     func drain(_ batches: Int = 100) throws -> [Document] {

@@ -44,9 +44,7 @@ struct OthismoService: DaemonService {
 
     func open(_ store: RecordStore, _ house: DaemonHouse) throws -> any OpenService {
         let server = try ImageServer(image, options)
-        house.readiness.add { [server] in
-            server.failure.map { "the image cannot be written: \($0)" }
-        }
+        house.readiness.add { [server] in server.problem }
         return OpenOthismo(server: server, hold: hold, socket: socket)
     }
 }

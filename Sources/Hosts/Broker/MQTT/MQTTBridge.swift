@@ -132,12 +132,15 @@ final class MQTTNumbers: @unchecked Sendable {
     /// The number for a message; nil if all are in use.
     func number(of sequence: UInt64) -> UInt16? {
         if let number = numbers[sequence] { return number }
-        guard sequences.count < 0xffff else { return nil }
+        guard hasRoom else { return nil }
         repeat { last = last == 0xffff ? 1 : last + 1 } while sequences[last] != nil
         numbers[sequence] = last
         sequences[last] = sequence
         return last
     }
+
+    /// Whether another message can have a number.
+    var hasRoom: Bool { sequences.count < 0xffff }
 
     /// The message with a number, whose number is free then; nil if there is none.
     func remove(_ number: UInt16) -> UInt64? {

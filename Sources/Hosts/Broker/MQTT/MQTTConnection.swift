@@ -15,6 +15,12 @@ final class MQTTConnection: @unchecked Sendable {
     private var open: [(number: UInt16, delivery: Delivery, time: LoopInstant)] = []
     /// Messages of quality 2 that were received, whose release has not come: 4.3.3.
     private var received: Set<UInt16> = []
+    /// Messages of quality 1 and 2 that the broker had no room for, in order, and their bytes. Another
+    /// task tries again, so that acknowledgements behind them are read: the broker may be full of the
+    /// messages that wait for those.
+    private var held: [MQTTPublish] = []
+    private var heldBytes = 0
+    private let heldGate = LoopGate()
     private var decoder: MQTTDecoder
     private var problem: (any Error)?
     private var isWriting = false
@@ -25,6 +31,10 @@ final class MQTTConnection: @unchecked Sendable {
 
     /// Bytes of answers that wait while the server does not read; then it is read no more.
     private static let controlLimit = 64 << 10
+    /// Messages that are held, and their bytes; then the server is read no more. Servers send fewer
+    /// without an acknowledgement, unless they are told otherwise.
+    private static let heldLimit = 1024
+    private static let heldByteLimit = 16 << 20
     /// Bytes of messages that are written at once.
     private static let writeSize = 64 << 10
 
@@ -41,7 +51,14 @@ final class MQTTConnection: @unchecked Sendable {
 
     /// Until the connection ends: returns if the server has closed it, or the task was cancelled.
     func run() async throws {
-        try await begin()
+        let retrying = loop.spawn { await self.ending { try await self.retry() } }
+        do {
+            try await begin()
+        } catch {
+            retrying.cancel()
+            await retrying.value
+            throw error
+        }
         bridge.connected()
         subscription?.onReady { [gate] in gate.open() }
         defer { subscription?.onReady(nil) }
@@ -56,8 +73,10 @@ final class MQTTConnection: @unchecked Sendable {
         if !waitsForServer || !Task.isCancelled { stream.close() }
         writing.cancel()
         living.cancel()
+        retrying.cancel()
         await writing.value
         await living.value
+        await retrying.value
         if waitsForServer, Task.isCancelled {
             // Not a part of this task, whose waits end at once.
             await loop.spawn { await self.awaitEnd() }.value
@@ -137,8 +156,9 @@ final class MQTTConnection: @unchecked Sendable {
                 }
                 try await take(packet)
                 // What was accepted is acknowledged now: nobody else writes yet.
-                try await stream.write(control)
-                control = []
+                var output: [UInt8] = []
+                swap(&output, &control)
+                if !output.isEmpty { try await stream.write(output) }
                 continue
             }
             guard codes.count == filters.count else { throw MQTTFault.content(type: 9) }
@@ -193,49 +213,83 @@ final class MQTTConnection: @unchecked Sendable {
 
     private func take(_ publish: MQTTPublish) async throws {
         // A server that does not read its answers waits.
-        while control.count > Self.controlLimit { try await loop.sleep(for: .milliseconds(10)) }
+        while control.count > Self.controlLimit { try await pause() }
+        if publish.quality == 2 {
+            if received.contains(publish.number) { return answer(.pubrec(publish.number)) }
+            // It is answered when the broker has it.
+            if held.contains(where: { $0.quality == 2 && $0.number == publish.number }) { return }
+        }
+        if publish.quality == 0 || held.isEmpty, try await bring(publish) {
+            return accepted(publish)
+        }
+        // The last one may be more than the limit, so that any message fits.
+        while held.count >= Self.heldLimit || heldBytes > Self.heldByteLimit { try await pause() }
+        held.append(publish)
+        heldBytes += publish.byteCount
+        heldGate.open()
+    }
+
+    /// Waits a moment; the time of the beginning counts also here.
+    private func pause() async throws {
+        if LoopInstant.now >= stream.deadline { throw LoopError.timedOut }
+        try await loop.sleep(for: .milliseconds(10))
+    }
+
+    private func accepted(_ publish: MQTTPublish) {
         switch publish.quality {
-        case 0: try await bring(publish)
-        case 1:
-            try await bring(publish)
-            answer(.puback(publish.number))
+        case 0: break
+        case 1: answer(.puback(publish.number))
         default:
-            if !received.contains(publish.number) {
-                try await bring(publish)
-                received.insert(publish.number)
-            }
+            received.insert(publish.number)
             answer(.pubrec(publish.number))
         }
     }
 
-    /// Publishes a message of the server here. Waits while the broker is full, so that the server
-    /// keeps what follows; what the broker can never take is counted.
-    private func bring(_ publish: MQTTPublish) async throws {
+    /// Publishes what is held as soon as the broker has room, in order.
+    private func retry() async throws {
+        var pause = Duration.milliseconds(10)
+        while true {
+            if Task.isCancelled { throw LoopError.cancelled }
+            guard let first = held.first else {
+                await heldGate.wait()
+                continue
+            }
+            if try await bring(first) {
+                held.removeFirst()
+                heldBytes -= first.byteCount
+                accepted(first)
+                pause = .milliseconds(10)
+            } else {
+                try await loop.sleep(for: pause)
+                pause = min(pause * 2, .seconds(1))
+            }
+        }
+    }
+
+    /// Publishes a message of the server here. What the broker can never take is counted, and that of
+    /// quality 0 which it cannot take now.
+    ///
+    /// - Returns: false if there is no room now.
+    private func bring(_ publish: MQTTPublish) async throws -> Bool {
         let bytes = MQTTBridgeOptions.replacing(
             options.remotePrefix, by: options.localPrefix, in: publish.topic)
         guard let bytes, let topic = TopicName(bytes) else {
-            return bridge.count { $0.refused &+= 1 }
+            bridge.count { $0.refused &+= 1 }
+            return true
         }
         let publication = Broker.Publication(
             isRetained: publish.isRetained, origin: options.name)
-        var pause = Duration.milliseconds(10)
-        while true {
-            do throws(BrokerError) {
-                try await bridge.broker.publish(publish.payload, to: topic, publication)
-                return bridge.count { $0.received &+= 1 }
-            } catch {
-                switch error {
-                case .full, .storage:
-                    guard publish.quality > 0 else {
-                        return bridge.count { $0.refused &+= 1 }
-                    }
-                    try await loop.sleep(for: pause)
-                    pause = min(pause * 2, .seconds(1))
-                case .ended: throw error
-                default: return bridge.count { $0.refused &+= 1 }
-                }
+        do throws(BrokerError) {
+            try await bridge.broker.publish(publish.payload, to: topic, publication)
+            bridge.count { $0.received &+= 1 }
+        } catch {
+            switch error {
+            case .full where publish.quality > 0, .storage where publish.quality > 0: return false
+            case .ended: throw error
+            default: bridge.count { $0.refused &+= 1 }
             }
         }
+        return true
     }
 
     private func acknowledged(_ number: UInt16) {
@@ -271,7 +325,9 @@ final class MQTTConnection: @unchecked Sendable {
 
     private func addMessages(_ output: inout [UInt8]) throws {
         guard let subscription else { return }
+        // What is taken and cannot be sent would wait for the next connection.
         while output.count < Self.writeSize, open.count < options.window,
+            options.quality == 0 || numbers.hasRoom,
             let delivery = try subscription.nextNow()
         {
             if delivery.lost > 0 { bridge.count { $0.dropped &+= delivery.lost } }

@@ -64,6 +64,9 @@ struct MQTTPublish: Hashable, Sendable {
     var isDuplicate = false
     /// 0 only for quality 0.
     var number: UInt16 = 0
+
+    /// What it takes in memory, about.
+    var byteCount: Int { topic.count + payload.count + 128 }
 }
 
 /// A filter of SUBSCRIBE with the quality of service that is wanted.

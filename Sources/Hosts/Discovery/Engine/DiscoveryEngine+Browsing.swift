@@ -188,6 +188,12 @@ extension DiscoveryEngine {
                         false
                     }
                 })
+            // Their names come at any rate: nothing of them may stay, nor questions about them.
+            forgetUseless(link)
+            link.asks = link.asks.filter { question, ask in
+                ask.remaining == nil || ask.isRefresh || link.instances.contains(question.name)
+                    || link.hosts.contains(question.name)
+            }
         }
     }
 

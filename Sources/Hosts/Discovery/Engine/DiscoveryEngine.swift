@@ -196,17 +196,21 @@ final class DiscoveryEngine {
 
     /// Takes a packet. Anything that is malformed or not meant for this engine is ignored.
     func receive(_ packet: IncomingPacket, at now: LoopInstant) {
-        guard let link = links[packet.interface], let message = DiscoveryMessage(packet.bytes),
-            let port = packet.sender.port
-        else { return }
-        // Messages to the group come from the link by their nature; others may not.
+        guard let link = links[packet.interface], packet.sender.port != nil else { return }
+        // Before the message is read, which takes the most time. Messages to the group come from the
+        // link by their nature; others may not.
         guard packet.isToGroup || isNear(packet.senderBytes, link) else { return }
+        if DiscoveryMessage.saysResponse(packet.bytes) {
+            guard packet.sender.port == port else { return }
+        } else if isOneShot || link.claims.isEmpty {
+            return
+        }
+        guard let message = DiscoveryMessage(packet.bytes) else { return }
         let isOwn = wasSent(packet.bytes, at: now) && isOwn(packet.senderBytes)
         if message.isResponse {
-            guard port == self.port else { return }
             if !isOwn { takeConflicts(message, link, at: now) }
             learn(message, link, at: now)
-        } else if !isOneShot {
+        } else {
             takeQuery(message, packet, link, isOwn: isOwn, at: now)
         }
     }

@@ -35,16 +35,25 @@ struct DiscoveryMessage: Sendable {
 
     /// Longest message, with the heads of its datagram: RFC 6762, section 17.
     static let byteLimit = 9000
+    /// Most questions and records that are read of a message, and labels of all their names. A record
+    /// with a name of its own has 20 bytes and more.
+    static let partLimit = 512
+    static let labelLimit = 8192
 
     init() {}
+
+    /// Whether bytes are an answer, if they are a message.
+    static func saysResponse(_ bytes: [UInt8]) -> Bool { bytes.count > 2 && bytes[2] & 0x80 != 0 }
 
     /// Reads a message. Takes time in proportion to its bytes.
     ///
     /// - Returns: nil if it is malformed, too long, or not a standard query or its answer. Questions
-    ///   and records of other classes than that of the Internet are left out.
+    ///   and records of other classes than that of the Internet are left out, and those beyond
+    ///   `partLimit`.
     init?(_ bytes: [UInt8]) {
         guard bytes.count <= Self.byteLimit else { return nil }
-        var reader = NameReader(bytes: bytes)
+        var reader = NameReader(bytes: bytes, labelLimit: Self.labelLimit)
+        var partsLeft = Self.partLimit
         guard let identifier = reader.word(), let flags = reader.word(),
             let questionCount = reader.word(), let answerCount = reader.word(),
             let authorityCount = reader.word(), let additionalCount = reader.word(),
@@ -55,6 +64,9 @@ struct DiscoveryMessage: Sendable {
         isResponse = flags & 0x8000 != 0
         isTruncated = flags & 0x0200 != 0
         for _ in 0..<questionCount {
+            // What follows cannot be found without reading the rest.
+            if partsLeft == 0 { return }
+            partsLeft -= 1
             guard let name = reader.name(), let type = reader.word(), let kind = reader.word()
             else { return nil }
             // The class of the Internet, or any.
@@ -63,18 +75,22 @@ struct DiscoveryMessage: Sendable {
             question.wantsUnicast = kind & 0x8000 != 0
             questions.append(question)
         }
-        guard let answers = Self.records(&reader, answerCount),
-            let authorities = Self.records(&reader, authorityCount),
-            let additionals = Self.records(&reader, additionalCount)
+        guard let answers = Self.records(&reader, answerCount, &partsLeft),
+            let authorities = Self.records(&reader, authorityCount, &partsLeft),
+            let additionals = Self.records(&reader, additionalCount, &partsLeft)
         else { return nil }
         self.answers = answers
         self.authorities = authorities
         self.additionals = additionals
     }
 
-    private static func records(_ reader: inout NameReader, _ count: UInt16) -> [ServiceRecord]? {
+    private static func records(
+        _ reader: inout NameReader, _ count: UInt16, _ partsLeft: inout Int
+    ) -> [ServiceRecord]? {
         var records: [ServiceRecord] = []
         for _ in 0..<count {
+            if partsLeft == 0 { break }
+            partsLeft -= 1
             guard let name = reader.name(), let number = reader.word(), let kind = reader.word(),
                 let time = reader.doubleWord(), let length = reader.word()
             else { return nil }

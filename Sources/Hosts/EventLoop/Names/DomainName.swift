@@ -21,7 +21,13 @@ public struct DomainName: Hashable, Sendable {
         }
         guard count <= Self.byteLimit else { return nil }
         self.labels = labels
-        key = labels.map { label in label.map { $0 &- 0x41 < 26 ? $0 | 0x20 : $0 } }
+        let isSmall = labels.allSatisfy { label in label.allSatisfy { $0 &- 0x41 >= 26 } }
+        if isSmall {
+            // So are most names, and one copy is enough.
+            key = labels
+        } else {
+            key = labels.map { label in label.map { $0 &- 0x41 < 26 ? $0 | 0x20 : $0 } }
+        }
     }
 
     /// Parses a host's name in its usual form, with or without a dot at its end: letters, digits,

@@ -87,11 +87,13 @@ struct NameExchange {
                 for question in again { try await ask(question, nil) }
                 continue
             }
-            guard let message = NameMessage(bytes), let question = open[message.identifier],
-                message.answers(message.identifier, question)
+            // The rest of a message is read only if it may be the answer.
+            guard let identifier = NameMessage.readIdentifier(bytes),
+                let question = open[identifier], let message = NameMessage(bytes),
+                message.answers(identifier, question)
             else { continue }
             results[question] = .success(message)
-            open[message.identifier] = nil
+            open[identifier] = nil
         }
         for question in open.values { results[question] = .failure(.malformedAnswer) }
     }

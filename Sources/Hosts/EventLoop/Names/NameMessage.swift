@@ -82,17 +82,23 @@ public struct NameMessage: Hashable, Sendable {
         return bytes
     }
 
+    /// The identifier of a message, without reading the rest; nil if there is none.
+    static func readIdentifier(_ bytes: [UInt8]) -> UInt16? {
+        guard bytes.count >= 2 else { return nil }
+        return UInt16(truncatingIfNeeded: bytes[0]) << 8 | UInt16(truncatingIfNeeded: bytes[1])
+    }
+
     /// Whether the bytes are a server's refusal of a question's form, FORMERR or NOTIMP, which may
     /// lack the question.
     static func refusesForm(_ bytes: [UInt8]) -> UInt16? {
         guard bytes.count >= 12, bytes[2] & 0x80 != 0, [1, 4].contains(bytes[3] & 0xf) else {
             return nil
         }
-        return UInt16(truncatingIfNeeded: bytes[0]) << 8 | UInt16(truncatingIfNeeded: bytes[1])
+        return readIdentifier(bytes)
     }
 
-    /// Reads a message. Takes time in proportion to its bytes: a name is at most 255 bytes, and its
-    /// pointers only lead back.
+    /// Reads a message. Takes time in proportion to its bytes: a name is at most 255 bytes, its
+    /// pointers only lead back, and all names together have at most 32,768 labels.
     ///
     /// - Returns: nil if it is malformed, or has not exactly one question of the class of the
     ///   Internet.

@@ -7,8 +7,14 @@ public struct NameReader: Sendable {
     public let bytes: [UInt8]
     /// Where the next part begins.
     public internal(set) var at = 0
+    /// Labels that names may still have. A name of 127 labels takes two bytes where it is a pointer.
+    private var labelsLeft: Int
 
-    public init(bytes: [UInt8]) { self.bytes = bytes }
+    /// - Parameter labelLimit: labels of all names together.
+    public init(bytes: [UInt8], labelLimit: Int = 1 << 15) {
+        self.bytes = bytes
+        labelsLeft = labelLimit
+    }
 
     /// A number of 16 bits.
     public mutating func word() -> UInt16? {
@@ -54,7 +60,8 @@ public struct NameReader: Sendable {
             // The two other forms were never used.
             guard length <= DomainName.labelLimit, bytes.count - place > length else { return nil }
             total += length + 1
-            guard total <= DomainName.byteLimit else { return nil }
+            guard total <= DomainName.byteLimit, labelsLeft > 0 else { return nil }
+            labelsLeft -= 1
             labels.append(Array(bytes[place + 1...place + length]))
             place += length + 1
         }

@@ -117,6 +117,9 @@ public final class Resolver: Sendable {
         throw answers.values.contains(.noAddress) ? .noAddress : .noName
     }
 
+    /// Addresses of a family that are kept of an answer, which may have thousands.
+    private static let addressLimit = 32
+
     private typealias Outcome = Result<NameCache.Answer, NameError>
 
     /// Asks the servers in turn until each question has an answer.
@@ -171,7 +174,8 @@ public final class Resolver: Sendable {
         switch message.responseCode {
         case 0:
             guard let resolved = message.resolved() else { return .failure(.malformedAnswer) }
-            let addresses = resolved.addresses.compactMap { HostAddress(bytes: $0) }
+            let addresses = resolved.addresses.prefix(Self.addressLimit)
+                .compactMap { HostAddress(bytes: $0) }
             answer = addresses.isEmpty ? .noAddress : .addresses(addresses)
             seconds = resolved.timeToLive
         case 3:

@@ -10,22 +10,24 @@ extension Image {
         let options = SystemThread.Options(
             "wasmd-image", takesSignals: false, stackByteCount: 256 << 10)
         let isStarted = SystemThread.startDetached(options) { [weak self] in
-            repeat {
-                SystemClock.sleep(until: SystemClock.monotonic.now &+ Pager.idleTime)
-            } while self?.settleIfDue() == false
+            var pause: UInt64? = Pager.idleTime
+            while let time = pause {
+                SystemClock.sleep(until: SystemClock.monotonic.now.addingClamped(time))
+                pause = self?.settleIfDue()
+            }
         }
         if isStarted { return }
         isSettling = false
         try? pager.endGathering()
     }
 
-    /// Whether no commits are gathered any more.
-    private func settleIfDue() -> Bool {
-        withTurn {
-            if pager.isGatheringDue { try? pager.endGathering() }
-            if pager.logWriter != nil { return false }
+    /// Nanoseconds until it is to be tried again; nil if no commits are gathered any more.
+    private func settleIfDue() -> UInt64? {
+        withTurn { () -> UInt64? in
+            if pager.isGatheringDue { try? pager.endGatheringUnlessDelayed() }
+            if pager.logWriter != nil { return max(Pager.idleTime, pager.delay?.length ?? 0) }
             isSettling = false
-            return true
+            return nil
         }
     }
 }

@@ -9,6 +9,9 @@ extension Pager {
     static let idleTime: UInt64 = 5_000_000
     /// How long the file is left alone then: SQLite tries again after 100 ms at most.
     private static let othersTime: UInt64 = 120_000_000
+    /// How long to wait after an attempt to move the log into the database has failed: doubles from
+    /// the first to the second.
+    private static let delays: (shortest: UInt64, longest: UInt64) = (10_000_000, 1_000_000_000)
     /// A larger log is moved into the database.
     private static let logLimit = 64 << 20
 
@@ -46,7 +49,7 @@ extension Pager {
         guard logWriter != nil else { return false }
         _ = try open()
         if writing, isGatheringDue {
-            try endGathering()
+            try endGatheringUnlessDelayed()
             return false
         }
         (originalCount, freed, hasWrittenEarly) = (pageCount, [], false)
@@ -93,6 +96,22 @@ extension Pager {
         noteHeader()
     }
 
+    /// Calls `endGathering`, for callers that try again and again: on a full disk each attempt may write
+    /// most of the log before it fails, so after a failure there is none for a while.
+    ///
+    /// - Throws: meanwhile the error of the last attempt.
+    func endGatheringUnlessDelayed() throws(ImageError) {
+        if let delay, files.now() < delay.end { throw delay.error }
+        do throws(ImageError) {
+            try endGathering()
+        } catch {
+            let length = min(
+                max((delay?.length ?? 0) * 2, Self.delays.shortest), Self.delays.longest)
+            delay = (error, files.now().addingClamped(length), length)
+            throw error
+        }
+    }
+
     /// Moves the pages of the log into the database, and releases the lock unless a transaction is
     /// open. That one goes on with a journal.
     ///
@@ -118,6 +137,7 @@ extension Pager {
             throw .failedSync(error)
         }
         logWriter = nil
+        delay = nil
         if let undo {
             self.undo = nil
             cache.markClean { $0 <= undo.pageCount && undo.pages[$0] == nil }

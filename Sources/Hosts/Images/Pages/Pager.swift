@@ -49,6 +49,9 @@ final class Pager {
     var gatherStart: UInt64 = 0
     var lastCommit: UInt64 = 0
     var lastRelease: UInt64 = 0
+    /// Why the log could not be moved into the database, until when that is not tried again, and how
+    /// many nanoseconds that is.
+    var delay: (error: ImageError, end: UInt64, length: UInt64)?
     /// When the exclusive lock was taken, and how long it was held since `gatherStart`.
     var lastLock: UInt64 = 0
     var lockedTime: UInt64 = 0

@@ -21,14 +21,15 @@ extension Exchange {
 
     private static let mostAttempts = 16
 
-    /// Forgets what is in memory if another program changed the store.
+    /// Forgets what is in memory if another program changed the store, or if it could not be read.
     private func refresh() throws(ImageError) {
         let now = try store.revision()
-        guard now != revision else { return }
-        revision = now
+        guard now != revision || namespace.isStale else { return }
         live = [:]
         try namespace.reload()
         try readQueue()
+        // Only now: what could not be read is read by the next attempt.
+        revision = now
     }
 
     private func attemptBatch() throws(ImageError) -> [Output] {
@@ -85,6 +86,7 @@ extension Exchange {
             try report(error, on: Envelope(message.bytes), at: message.target)
             try commit()
         } catch let error as ImageError {
+            try rollBack()
             throw error
         } catch {
             // A message that waits was written by us.

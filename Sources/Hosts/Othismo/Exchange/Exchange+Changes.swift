@@ -9,6 +9,14 @@ extension Exchange {
         try namespace.reload()
     }
 
+    /// Makes the next commit change the store, whatever is delivered until then: it shows whether the
+    /// store can be written.
+    ///
+    /// - Parameter value: another one than the last time.
+    public func probe(_ value: [UInt8]) { namespace.set(Self.probeName, value) }
+
+    private static let probeName = "wasmd:probe"
+
     /// Removes an object, a link, a folder or a mount, with the blobs of an object of blobs.
     ///
     /// - Throws: `ImageError.noObject`, `.objectLinked` and others.

@@ -75,9 +75,10 @@ public final class Exchange {
 
     /// Reads the messages that wait in the store. Those from outside that it does not have yet stay.
     func readQueue() throws(ImageError) {
+        let saved = try store.messages()
         let posted = committedQueue.unsaved
         queue = MessageQueue()
-        for message in try store.messages() {
+        for message in saved {
             queue.append(
                 MessageQueue.Message(
                     key: message.key, target: message.target, sender: message.sender,
@@ -96,13 +97,25 @@ public final class Exchange {
 
     /// Adds a message from outside. It is durable after the next `runBatch` that returns.
     ///
+    /// - Parameter request: the number by which `withdraw` names the message; nil for one that waits
+    ///   until the image can be written.
     /// - Throws: `MessageError.queueFull`, `.malformed`; `ImageError`.
-    public func post(_ envelope: Envelope) throws {
-        let message = try message(envelope, sender: nil)
+    public func post(_ envelope: Envelope, for request: Int64? = nil) throws {
+        var message = try message(envelope, sender: nil)
+        message.request = request
         if let limit = limit(reachedBy: message) { throw limit }
         guard hasRoom(for: message) else { throw MessageError.queueFullOfBytes }
         queue.append(message)
         committedQueue.append(message)
+    }
+
+    /// Removes the messages with a request that no commit has, after `runBatch` has thrown: a client
+    /// that is told so sends again, and its message must not be handled twice.
+    ///
+    /// - Returns: the numbers of their requests.
+    public func withdraw() -> [Int64] {
+        _ = queue.withdraw()
+        return committedQueue.withdraw()
     }
 
     /// The limit of its receiver that a message would break if it waited.

@@ -10,6 +10,8 @@ struct MessageQueue {
         var bytes: [UInt8]
         /// What the bytes say, if they were made or read before.
         var envelope: Envelope?
+        /// The client's request that is told if the image cannot keep the message.
+        var request: Int64?
 
         /// What it counts for in limits: its bytes, and about what else it takes in memory.
         var byteCount: Int { bytes.count + target.count + 256 }
@@ -81,6 +83,21 @@ struct MessageQueue {
 
     /// Messages that the image does not have, and a way to note their keys.
     var unsaved: [Message] { items[head...].compactMap { $0?.key == nil ? $0 : nil } }
+
+    /// Removes the messages of clients that the image does not have.
+    ///
+    /// - Returns: the numbers of their requests.
+    mutating func withdraw() -> [Int64] {
+        var requests: [Int64] = []
+        for index in head..<items.count {
+            guard let message = items[index], message.key == nil, let request = message.request
+            else { continue }
+            items[index] = nil
+            removed(message)
+            requests.append(request)
+        }
+        return requests
+    }
 
     mutating func setKeys(_ keys: [Int64]) {
         var rest = keys[...]

@@ -52,6 +52,8 @@ struct Namespace {
     private var newSettings: [[UInt8]: [UInt8]?] = [:]
     /// Advances when a path may have another meaning than before.
     private(set) var version = 0
+    /// Whether it could not be read completely.
+    private(set) var isStale = false
 
     init(_ store: any ObjectStore) throws(ImageError) {
         self.store = store
@@ -66,7 +68,9 @@ struct Namespace {
         newSettings = [:]
         version += 1
         bindings = [:]
+        isStale = true
         for binding in try store.bindings() { bindings[binding.path] = binding }
+        isStale = false
     }
 
     /// What was new is committed.

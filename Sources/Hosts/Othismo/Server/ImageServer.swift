@@ -30,14 +30,21 @@ public final class ImageServer: Sendable {
         let run: @Sendable (Exchange) -> Void
         /// Is told when the batch after it is durable.
         let request: PendingRequest?
+        /// Called instead of `run` if the server ends before.
+        var drop: (@Sendable () -> Void)?
     }
 
     private struct State: Sendable {
         var jobs: [Job] = []
         var isDriving = false
+        /// Whether an attempt is due because the last one failed.
+        var isRetrying = false
         var isStopping = false
         var loop: EventLoop?
         var requests: [Int64: PendingRequest] = [:]
+        /// Requests whose message is in the image, and that end when no message is in flight: those of
+        /// an attempt that failed afterwards.
+        var idle: [PendingRequest] = []
         var lastNumber: Int64
         var pendingBytes = 0
         var version = 0
@@ -80,11 +87,13 @@ public final class ImageServer: Sendable {
 
     /// Ends after the batch that is delivered now. What is not handled stays in the image.
     public func stop() {
-        let requests = state.withLock { state in
+        let (requests, jobs) = state.withLock { state in
             state.isStopping = true
-            return Array(state.requests.values)
+            defer { state.jobs = [] }
+            return (Array(state.requests.values), state.jobs)
         }
         for request in requests { request.add(.failed(.closed)) }
+        for job in jobs { job.drop?() }
         if case .log(let log) = options.exchange.output { log.tellLosses(isLast: true) }
     }
 
@@ -100,6 +109,9 @@ public final class ImageServer: Sendable {
 
     /// Why the image could not be written lately; nil while it can.
     public var failure: ImageError? { state.withLock { $0.failure } }
+
+    /// The same in words, with what helps.
+    public var problem: String? { failure.map { Self.text(of: $0) } }
 
     // MARK: Requests
 
@@ -141,7 +153,7 @@ public final class ImageServer: Sendable {
             Job(
                 run: { exchange in
                     do {
-                        try exchange.post(envelope)
+                        try exchange.post(envelope, for: request?.number)
                     } catch {
                         request?.add(.refused(error as? MessageError ?? .refused("\(error)")))
                     }
@@ -149,12 +161,17 @@ public final class ImageServer: Sendable {
     }
 
     /// Runs something between two batches.
+    ///
+    /// - Throws: what `body` throws; `ImageError.closed` if the server ends before.
     public func perform<Value: Sendable>(
         on loop: EventLoop, _ body: @escaping @Sendable (Exchange) throws -> Value
     ) async throws -> Value {
         let results = Feed<Result<Value, any Error>>(capacity: 1)
         var subscription = results.subscribe()
-        add(Job(run: { exchange in results.append(Result { try body(exchange) }) }, request: nil))
+        add(
+            Job(
+                run: { exchange in results.append(Result { try body(exchange) }) }, request: nil,
+                drop: { results.append(.failure(ImageError.closed)) }))
         guard let result = await subscription.next()?.elements.first else {
             throw LoopError.cancelled
         }
@@ -184,13 +201,14 @@ public final class ImageServer: Sendable {
     // MARK: The exchange
 
     private func add(_ job: Job) {
-        let loop = state.withLock { state -> EventLoop? in
-            guard !state.isStopping else { return nil }
+        let (isTaken, loop) = state.withLock { state -> (Bool, EventLoop?) in
+            if state.isStopping { return (false, nil) }
             state.jobs.append(job)
-            guard !state.isDriving, let loop = state.loop else { return nil }
+            guard !state.isDriving, let loop = state.loop else { return (true, nil) }
             state.isDriving = true
-            return loop
+            return (true, loop)
         }
+        if !isTaken { job.drop?() }
         if let loop { drive(on: loop) }
     }
 
@@ -205,16 +223,32 @@ public final class ImageServer: Sendable {
                 return
             }
             if isSound { return }
-            // The image may become writable again.
-            guard (try? await loop.sleep(for: options.retryTime)) != nil else { return }
-            add(Job(run: { _ in }, request: nil))
+            // The image may become writable again. One attempt is due then, however many jobs have
+            // failed meanwhile.
+            let isFirst = state.withLock { state in
+                defer { state.isRetrying = true }
+                return !state.isRetrying
+            }
+            guard isFirst else { return }
+            let hasWaited = (try? await loop.sleep(for: options.retryTime)) != nil
+            let hasFailed = state.withLock { state in
+                state.isRetrying = false
+                return state.failure != nil
+            }
+            guard hasWaited else { return }
+            // If nothing waits, the attempt writes something all the same.
+            let value = Array("\(SystemClock.realtime.now)".utf8)
+            add(Job(run: { exchange in if hasFailed { exchange.probe(value) } }, request: nil))
         }
     }
 
     /// Delivers until there is nothing to do; false if the image cannot be written.
     private func drive() -> Bool {
         exchange.withLock { exchange in
-            var idle: [PendingRequest] = []
+            var idle = state.withLock { state in
+                defer { state.idle = [] }
+                return state.idle
+            }
             while true {
                 let jobs = state.withLock { state -> [Job]? in
                     if state.isStopping || (state.jobs.isEmpty && exchange.isIdle) {
@@ -230,7 +264,8 @@ public final class ImageServer: Sendable {
                 do throws(ImageError) {
                     for output in try exchange.runBatch() { route(output, exchange) }
                 } catch {
-                    fail(error)
+                    idle += handled.filter { $0.end == .idle }
+                    fail(error, withdrawn: Set(exchange.withdraw()), idle)
                     return false
                 }
                 note(exchange)
@@ -247,23 +282,38 @@ public final class ImageServer: Sendable {
 
     private func note(_ exchange: Exchange) {
         state.withLock { state in
-            state.failure = nil
+            // Without a commit nobody knows whether the image can be written again.
+            if exchange.statistics.commits != state.statistics.exchange.commits {
+                state.failure = nil
+            }
             state.version = exchange.namespace.version
             state.statistics.exchange = exchange.statistics
             state.statistics.waiting = exchange.waitingCount
         }
     }
 
-    private func fail(_ error: ImageError) {
+    /// Tells the clients whose messages are not in the image. Those of others are handled as soon as
+    /// the image can be written, so their clients wait on.
+    private func fail(_ error: ImageError, withdrawn: Set<Int64>, _ idle: [PendingRequest]) {
         let (requests, isNew) = state.withLock { state in
             defer {
                 state.failure = error
                 state.isDriving = false
             }
-            return (Array(state.requests.values), state.failure == nil)
+            state.idle = idle.filter {
+                !withdrawn.contains($0.number) && state.requests[$0.number] != nil
+            }
+            return (withdrawn.compactMap { state.requests[$0] }, state.failure == nil)
         }
         for request in requests { request.add(.failed(error)) }
-        if isNew { options.report("the image cannot be written: \(error)") }
+        if isNew { options.report(Self.text(of: error)) }
+    }
+
+    private static func text(of error: ImageError) -> String {
+        let text = "the image cannot be written: \(error)"
+        // What the disk has is not known until the file is opened again.
+        if case .failedSync = error { return text + "; restart the server" }
+        return text
     }
 
     private func request(_ identifier: Document?) -> PendingRequest? {

@@ -3,6 +3,7 @@ import WasmdDocuments
 import WasmdEventLoop
 import WasmdHTTP
 import WasmdHTTPServer
+import WasmdImages
 
 /// Answers requests of HTTP by objects of an image: see `Site`.
 public struct SiteHandler: Sendable {
@@ -35,7 +36,16 @@ public struct SiteHandler: Sendable {
             return try await response.respond(.badRequest, "The path is malformed.\n")
         }
         let host = Self.host(request.head)
-        guard let host, let site = try await server.site(host, on: request.loop) else {
+        var found: Site?
+        do {
+            if let host { found = try await server.site(host, on: request.loop) }
+        } catch let error as ImageError {
+            // Of a server that stops, this is no news.
+            if error != .closed { options.report("the image cannot be read: \(error)") }
+            return try await response.respond(
+                .serviceUnavailable, "The image cannot be read.\n")
+        }
+        guard let host, let site = found else {
             return try await response.respond(.notFound, "There is no site of this name.\n")
         }
         var place = Place(site: site, host: host, path: path)
