@@ -90,7 +90,7 @@ import WasmdEventLoop
         }
         let short = try #require(DiscoveryMessage(message([1, 0x61, 0], 1400)))
         #expect(short.questions.count == DiscoveryMessage.partLimit)
-        let long = [[UInt8]](repeating: [1, 0x61], count: 127).flatMap { $0 } + [0]
+        let long = Array([[UInt8]](repeating: [1, 0x61], count: 127).joined()) + [0]
         #expect(DiscoveryMessage(message(long, 60))?.questions.count == 60)
         #expect(DiscoveryMessage(message(long, 1400)) == nil)
     }
