@@ -81,6 +81,34 @@ import WasmText
         #expect(second.end() == 0)
     }
 
+    @Test func aDeviceThatIsStoppedContinues() throws {
+        let folder = try TemporaryFolder()
+        let site = folder.path + "/site"
+        mkdir(site, 0o700)
+        mkdir(site + "/public", 0o700)
+        _ = try folder.write("site/public/counter.wasm", parseModule(Array(Self.counter.utf8)))
+        let files = try ServerProcess([site], folder: folder)
+        let arguments = [
+            "--data", folder.path + "/data", "--supervisor", "127.0.0.1:0", "--no-mdns",
+        ]
+        let node = """
+            {"deploymentId":"d","modules":[{"id":"0","name":"m","urls":{"binary":\
+            "http://127.0.0.1:\(files.port)/counter.wasm","other":{}}}]}
+            """
+        for start in [1, 4, 7] {
+            let server = try ServerProcess(
+                arguments, folder: folder, listen: nil, ready: "data in ")
+            if start == 1 { #expect(try request(server, "POST", "/deploy", node).status == 200) }
+            for number in start..<(start + 3) {
+                let run = try request(server, "GET", "/d/modules/m/next")
+                #expect(run.body.contains("\"result\":\"\(number)\""), "\(run.body)")
+            }
+            // At once: no save by itself has begun.
+            server.signal(SIGTERM)
+            #expect(server.end() == 0, "\(server.messages)")
+        }
+    }
+
     @Test func imagesAndURLsThatAreNoneAreRefused() throws {
         let folder = try TemporaryFolder()
         let data = folder.path + "/data"

@@ -185,6 +185,9 @@ private struct OpenSupervisor: OpenService {
         }
     }
 
+    /// Instances whose last runs were answered less than a second ago are saved.
+    func finish(on loop: EventLoop) async { await supervisor.finish(on: loop) }
+
     func willJoin() { supervisor.beginNaming() }
 
     func didNotJoin() { supervisor.endNaming() }

@@ -16,6 +16,14 @@ final class InstanceHold {
     func end() { place = nil }
 }
 
+extension DeployedModule {
+    /// Ends the hold of the instance, if there is one, in a task of its home: its runs go on here.
+    func endHold() {
+        hold?.end()
+        hold = nil
+    }
+}
+
 extension Supervisor {
     /// The longest hold, and the longest wait for the end of an instance's runs.
     static let longestHold = 60
