@@ -122,22 +122,28 @@ public final class Supervisor: Sendable {
 
     func release(_ size: NodeSize) { state.withLock { $0.reserved -= size } }
 
-    /// Puts a deployment in the place of one with the same id, whose instances end with their last
-    /// run.
+    /// Puts a deployment that was stored in the place of one with the same id, whose instances end with
+    /// their last run.
     func put(_ deployment: Deployment) {
         let name = Name(deployment.id)
-        let replaced = state.withLock { state in
+        let key = RecordKey.deployment(deployment.id)
+        let leaving = state.withLock { state -> Deployment? in
+            // Of several at the same time the one whose record is there stays, whichever comes here
+            // last: what runs is what a restart finds.
+            guard store.version(key) == deployment.version else { return deployment }
             let replaced = state.deployments.updateValue(deployment, forKey: name)
             state.nodes += deployment.size
             if let replaced { state.nodes -= replaced.size }
             if replaced != nil { state.order.removeAll { $0 == name } }
             state.order.append(name)
+            history.forgetOutputs(of: deployment.id)
             return replaced
         }
-        replaced?.retire(instances)
+        leaving?.retire(instances)
     }
 
-    /// Removes a deployment; durable when the function returns. Its history stays.
+    /// Removes a deployment; durable when the function returns. Its history stays, and so does one that
+    /// is deployed in its place at the same time.
     ///
     /// - Throws: `SupervisorError.noDeployment`, `.storage`.
     public func delete(_ id: String) async throws {
@@ -146,6 +152,12 @@ public final class Supervisor: Sendable {
         DeploymentRecords.remove(deployment, from: &transaction, store)
         do throws(StorageError) {
             try await store.commit(transaction)
+        } catch .conflict(_, nil) {
+            // Another request has removed it.
+            throw SupervisorError.noDeployment
+        } catch .conflict {
+            // One in its place was stored, which has removed it; `put` follows.
+            return
         } catch {
             throw SupervisorError.storage(error)
         }
@@ -154,8 +166,8 @@ public final class Supervisor: Sendable {
             state.deployments[Name(id)] = nil
             state.nodes -= deployment.size
             state.order.removeAll { $0 == Name(id) }
+            history.forgetOutputs(of: id)
         }
-        history.forgetOutputs(of: id)
         deployment.retire(instances)
     }
 

@@ -16,8 +16,13 @@ public final class Deployment: Sendable {
     /// imports that the device has not. Not kept over a restart.
     public let warnings: [String]
     let size: NodeSize
+    /// Of the record; 0 before there is one.
+    private let record = Atomic<UInt64>(0)
 
     public var id: String { node.deployment }
+
+    /// The version of the record: the later of two deployments with the same id has the higher one.
+    var version: UInt64 { record.load(ordering: .relaxed) }
 
     init(
         _ node: DeploymentNode, _ modules: [DeployedModule], _ size: NodeSize,
@@ -35,6 +40,7 @@ public final class Deployment: Sendable {
 
     /// Notes the version of the record.
     func stored(as version: UInt64) {
+        record.store(version, ordering: .relaxed)
         for module in modules { module.version.store(version, ordering: .relaxed) }
     }
 

@@ -174,12 +174,14 @@ enum DeploymentRecords {
         withExtendedLifetime(contents) {}
     }
 
+    /// The transaction conflicts if another deployment was stored in the place of this one.
     static func remove(
         _ deployment: Deployment, from transaction: inout Transaction,
         _ store: RecordStore
     ) {
         removeParts(deployment.id, from: &transaction, store)
-        transaction.delete(RecordKey.deployment(deployment.id))
+        transaction.delete(
+            RecordKey.deployment(deployment.id), if: .version(deployment.version))
     }
 
     private static func removeParts(

@@ -171,9 +171,7 @@ extension Supervisor {
                 transaction.put(
                     RecordKey.state(module),
                     try BSON.write(.object([.init("moved", .string(text))])))
-                transaction.require(
-                    RecordKey.deployment(module.deployment),
-                    .version(module.version.load(ordering: .relaxed)))
+                Self.require(module, in: &transaction)
                 _ = try await store.commit(transaction)
                 guard module.hold === hold else { throw StateFault.notHeld }
                 module.saving.taken += 1

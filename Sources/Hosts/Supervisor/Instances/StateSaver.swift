@@ -99,6 +99,11 @@ extension Supervisor {
     ) throws {
         transaction.put(
             RecordKey.state(module), try BSON.write(.object(stored.members)), blobs: stored.blobs)
+        require(module, in: &transaction)
+    }
+
+    /// Makes a transaction depend on the deployment of a module.
+    static func require(_ module: DeployedModule, in transaction: inout Transaction) {
         transaction.require(
             RecordKey.deployment(module.deployment),
             .version(module.version.load(ordering: .relaxed)))

@@ -126,6 +126,8 @@ extension Supervisor {
         let number = output?.state?.number ?? 0
         do {
             try await history.end(entry, isKnown: isKnown, outputs: outputs, on: home) { changes in
+                // Output files of a deployment that was replaced are not those of the one in its place.
+                if !outputs.isEmpty { Self.require(call.module, in: &changes) }
                 // A newer state that was given to the store before becomes durable before this
                 // entry.
                 guard let state, number > call.module.saving.given else { return }
