@@ -188,7 +188,7 @@ extension Supervisor {
     }
 
     /// Runs `body` in a task of a loop.
-    private func onLoop<Success: Sendable>(
+    func onLoop<Success: Sendable>(
         _ loop: EventLoop, _ body: sending @escaping () async throws -> Success
     ) async throws -> Success {
         try await loop.spawn { () -> Result<Success, any Error> in

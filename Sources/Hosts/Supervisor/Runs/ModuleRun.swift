@@ -35,6 +35,8 @@ extension Supervisor {
             }
             pending.remove(ticket)
         }
+        ticket.goesOn(in: task)
+        if pending.isStopping { ticket.stop() }
         return (ticket, task)
     }
 
@@ -76,7 +78,16 @@ extension Supervisor {
             ticket.fail(error as? RunFault)
             entry.result = .string(Self.text(error))
         }
-        try await record(entry, output, call, isKnown, on: home)
+        do {
+            try await record(entry, output, call, isKnown, on: home)
+        } catch LoopError.cancelled {
+            // The server stops, and nothing was written yet; clients may know the run all the same.
+            // This task is cancelled, another one is not.
+            let (ended, made) = (entry, output)
+            try await onLoop(home) { [self] in
+                try await record(ended, made, call, isKnown, on: home)
+            }
+        }
         if output?.isForwarded == false { scheduleSave(call.module, on: home) }
         if entry.isSuccess {
             counters.succeeded.add(1, ordering: .relaxed)
