@@ -100,7 +100,8 @@ struct StoredFile: Sendable, Equatable {
 ///
 /// All runs of an instance are on one loop, its home: that of the first.
 @safe final class DeployedModule: @unchecked Sendable {
-    // Soundness: `kept`, `cached`, `hold` and `saving` are used on the home's thread only.
+    // Soundness: `kept`, `cached`, `hold`, `isReleasing` and `saving` are used on the home's thread
+    // only.
 
     let deployment: String
     let name: String
@@ -127,6 +128,8 @@ struct StoredFile: Sendable, Equatable {
     var hasFiles = false
     /// Set while the instance is held for a move: see `Supervisor.hold`.
     var hold: InstanceHold?
+    /// Whether a release of the hold is being stored: nothing else ends it meanwhile.
+    var isReleasing = false
     let saving = StateSaver()
 
     init(
@@ -178,7 +181,7 @@ struct StoredFile: Sendable, Equatable {
         guard let loop = home else { return }
         // The instance is released where it ran; a run that goes on keeps what it uses.
         loop.spawn { [self] in
-            hold = nil
+            endHold()
             kept = nil
             cached = nil
             instances.remove(self)
