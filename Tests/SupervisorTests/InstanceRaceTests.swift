@@ -4,8 +4,8 @@ import WasmdHTTP
 
 @testable import WasmdSupervisor
 
-/// Releases at the moment in which something else ends the hold.
-@Suite struct ReleaseTests {
+/// Instances while something else is decided about them.
+@Suite struct InstanceRaceTests {
     private static func house(
         _ body: @escaping @Sendable (SupervisorHouse, DeployedModule) async throws -> Void
     ) throws {
@@ -55,6 +55,30 @@ import WasmdHTTP
                 #expect(try await Self.isStoredAsMoved(instance, house) == hasMoved, "\(round)")
                 let bytes = try #require(given)
                 if hasMoved { try await supervisor.takeOver(bytes, for: instance, on: loop) }
+            }
+        }
+    }
+
+    /// It is in the queue of the log when the next deployment comes there.
+    @Test func aStateOfTheDeploymentBeforeIsNotThatOfTheNext() throws {
+        try Self.house { house, instance in
+            let (supervisor, loop) = (house.supervisor, house.loop)
+            let given = try await supervisor.giveState(of: instance, holding: nil, on: loop)
+            let bytes = try #require(given)
+            let deployment = try #require(supervisor.deployment("d"))
+            for round in 0..<20 {
+                instance.saving.taken += 1
+                let number = instance.saving.taken
+                let saving = loop.spawn {
+                    _ = try? await supervisor.store(bytes, number, of: instance, on: loop)
+                }
+                let putting = loop.spawn {
+                    _ = try? await DeploymentRecords.put(deployment, in: supervisor.store, on: loop)
+                }
+                await saving.value
+                await putting.value
+                let stored = try await supervisor.storedState(of: instance, on: loop)
+                #expect(stored == nil, "\(round)")
             }
         }
     }
