@@ -77,6 +77,7 @@ public final class Supervisor: Sendable {
             state.deployments[Name(deployment.id)] = deployment
             state.order.append(Name(deployment.id))
             state.nodes += deployment.size
+            history.keepCounts(of: deployment.id)
         }
         state.orchestrator = try OrchestratorRecord.load(store)
         if let url = state.orchestrator { logs.setTarget(url) }
@@ -137,6 +138,7 @@ public final class Supervisor: Sendable {
             if replaced != nil { state.order.removeAll { $0 == name } }
             state.order.append(name)
             history.forgetOutputs(of: deployment.id)
+            history.keepCounts(of: deployment.id)
             return replaced
         }
         leaving?.retire(instances)
@@ -150,6 +152,8 @@ public final class Supervisor: Sendable {
         guard let deployment = deployment(id) else { throw SupervisorError.noDeployment }
         var transaction = Transaction()
         DeploymentRecords.remove(deployment, from: &transaction, store)
+        let counts = history.countsWithoutEntries(of: id)
+        for name in counts { transaction.delete(RecordKey.count(name.description)) }
         do throws(StorageError) {
             try await store.commit(transaction)
         } catch .conflict(_, nil) {
@@ -167,6 +171,7 @@ public final class Supervisor: Sendable {
             state.nodes -= deployment.size
             state.order.removeAll { $0 == Name(id) }
             history.forgetOutputs(of: id)
+            history.forgetCounts(counts, of: id)
         }
         deployment.retire(instances)
     }

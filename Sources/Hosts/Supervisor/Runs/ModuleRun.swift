@@ -15,9 +15,9 @@ extension Supervisor {
     ///
     /// - Returns: the ticket, and the task to wait for.
     func begin(_ call: RunCall, on loop: EventLoop) -> (RunTicket, LoopTask<Void>) {
-        let isKnown = call.endpoint != nil
         let ticket = RunTicket(
-            history.begin(call.deployment.id, call.module.name, call.function, isKnown: isKnown))
+            history.begin(
+                call.deployment.id, call.module.name, call.function, isKnown: call.isNamed))
         pending.add(ticket)
         let home = call.module.home(loop)
         let entry = RunEntry(
@@ -27,7 +27,7 @@ extension Supervisor {
             queued: Int64(clamping: SystemClock.realtime.now / 1_000_000_000))
         let task = home.spawn { [self] in
             do {
-                ticket.end(.success(try await run(call, entry, ticket, isKnown, on: home)))
+                ticket.end(.success(try await run(call, entry, ticket, on: home)))
             } catch let error as StorageError {
                 ticket.end(.failure(.storage(error)))
             } catch {
@@ -44,8 +44,7 @@ extension Supervisor {
     ///
     /// - Throws: `StorageError` if the entry cannot be stored.
     private func run(
-        _ call: RunCall, _ entry: RunEntry, _ ticket: RunTicket, _ isKnown: Bool,
-        on home: EventLoop
+        _ call: RunCall, _ entry: RunEntry, _ ticket: RunTicket, on home: EventLoop
     ) async throws -> RunEntry {
         var entry = entry
         var output: RunOutput?
@@ -78,6 +77,7 @@ extension Supervisor {
             ticket.fail(error as? RunFault)
             entry.result = .string(Self.text(error))
         }
+        let isKnown = call.isKnown
         do {
             try await record(entry, output, call, isKnown, on: home)
         } catch LoopError.cancelled {
