@@ -83,6 +83,70 @@ import WasmdHTTP
         }
     }
 
+    /// Adds one to the byte in the file `data`, and returns it.
+    private static let bumpText = """
+        (module
+          (import "wasi_snapshot_preview1" "path_open"
+            (func $open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
+          (import "wasi_snapshot_preview1" "fd_read"
+            (func $read (param i32 i32 i32 i32) (result i32)))
+          (import "wasi_snapshot_preview1" "fd_write"
+            (func $write (param i32 i32 i32 i32) (result i32)))
+          (import "wasi_snapshot_preview1" "fd_close" (func $close (param i32) (result i32)))
+          (memory (export "memory") 1)
+          (data (i32.const 100) "data")
+          (func $file (param i32 i64) (result i32)
+            (if (call $open (i32.const 3) (i32.const 0) (i32.const 100) (i32.const 4) (local.get 0)
+                  (local.get 1) (i64.const 0) (i32.const 0) (i32.const 80))
+              (then unreachable))
+            (i32.load (i32.const 80)))
+          (func (export "bump") (result i32) (local i32)
+            (i32.store (i32.const 0) (i32.const 200))
+            (i32.store (i32.const 4) (i32.const 1))
+            (local.set 0 (call $file (i32.const 0) (i64.const 2)))
+            (if (call $read (local.get 0) (i32.const 0) (i32.const 1) (i32.const 8))
+              (then unreachable))
+            (drop (call $close (local.get 0)))
+            (i32.store8 (i32.const 200) (i32.add (i32.load8_u (i32.const 200)) (i32.const 1)))
+            (local.set 0 (call $file (i32.const 9) (i64.const 64)))
+            (if (call $write (local.get 0) (i32.const 0) (i32.const 1) (i32.const 8))
+              (then unreachable))
+            (drop (call $close (local.get 0)))
+            (i32.load8_u (i32.const 200))))
+        """
+
+    /// The second of two first runs is still reading the files when the guest of the first runs.
+    @Test func dataFilesAreWrittenOnce() throws {
+        let wasm = try module(Self.bumpText)
+        try SupervisorHouse.open { house in
+            var files = (0..<20).map { number in
+                (name: "pad\(number)", bytes: [UInt8](repeating: UInt8(number), count: 64 << 10))
+            }
+            files.append((name: "data", bytes: [0]))
+            let part = SupervisorHouse.Part(
+                name: "m", wasm: wasm,
+                functions: [
+                    .init(
+                        name: "bump", mounts: [("data", "application/octet-stream", "deployment")])
+                ], files: files)
+            for round in 0..<10 {
+                try await house.deploy("d", [part])
+                var runs: [LoopTask<String>] = []
+                for _ in 0..<2 {
+                    runs.append(
+                        house.loop.spawn { () -> String in
+                            let answer = try? await house.send(.get, "/d/modules/m/bump")
+                            return answer?.json["result"]?.stringValue ?? ""
+                        })
+                    try await house.loop.sleep(for: .milliseconds(round))
+                }
+                var results: Set<String> = []
+                for run in runs { results.insert(await run.value) }
+                #expect(results == ["1", "2"], "\(round)")
+            }
+        }
+    }
+
     @Test func oneOfTwoReleasesDecides() throws {
         try Self.house { house, instance in
             let (supervisor, loop) = (house.supervisor, house.loop)

@@ -248,6 +248,8 @@ extension Supervisor {
         if !module.hasFiles {
             for file in module.files {
                 let bytes = try await loop.blocking { try store.blobs.get(file.digest) }
+                // Another run may have written all of them meanwhile, and its guest changed them.
+                if module.hasFiles { break }
                 try module.folder.write(bytes, to: Array(file.name.utf8))
             }
             module.hasFiles = true
