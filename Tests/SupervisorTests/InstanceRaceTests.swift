@@ -1,4 +1,5 @@
 import Testing
+import WasmdDocuments
 import WasmdEventLoop
 import WasmdHTTP
 

@@ -142,6 +142,8 @@ extension Supervisor {
             try await store(bytes, module.saving.taken, of: module, on: home)
             module.saving.isStored = true
             module.saving.failure = nil
+            // A run that has read the state before begins again.
+            module.saving.taken += 1
             module.kept = nil
             module.movedTo = nil
             instances.remove(module)

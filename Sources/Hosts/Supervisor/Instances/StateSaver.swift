@@ -16,7 +16,8 @@ final class StateSaver {
     var count = 0
     /// Why the state could not be saved, if that was noted.
     var failure: String?
-    /// The number of the state that was taken last, and of the newest that was given to the store.
+    /// The number of the state that was taken last, and of the newest that was given to the store. The
+    /// first is higher also after an instance was released, so that runs see it which loaded it.
     var taken: UInt64 = 0
     var given: UInt64 = 0
     /// Whether the stored state is the newest, whatever `Options.state` says: the instance was

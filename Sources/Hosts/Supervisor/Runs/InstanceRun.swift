@@ -237,6 +237,7 @@ extension Supervisor {
         _ module: DeployedModule, _ cached: CachedModule, _ tools: LoopTools, on loop: EventLoop
     ) async throws -> KeptInstance {
         if let kept = module.kept { return kept }
+        let number = module.saving.taken
         let world = world(module)
         let guest: PreparedGuest
         do {
@@ -275,6 +276,8 @@ extension Supervisor {
         }
         // Another run may have made it meanwhile.
         if let kept = module.kept { return kept }
+        // One that came from another device, or was evicted, while this one read an older state.
+        guard module.saving.taken == number else { throw RunFault.released }
         let totals = instances.totals
         let (twice, isTooMuch) = options.instanceMemory.multipliedReportingOverflow(by: 2)
         guard totals.byteCount < (isTooMuch ? UInt64.max : twice) else {
