@@ -78,6 +78,28 @@ import WasmdSupervisor
         }
     }
 
+    /// A server that stops does not wait for the next save by itself.
+    @Test func whatRunsHaveChangedIsSavedAtTheEnd() throws {
+        let folder = Self.folder()
+        defer { removeFolder(folder) }
+        try SupervisorHouse.open(folder: folder) { house in
+            try await house.deploy("d", [try Self.counter()])
+            try await house.deploy("held", [try Self.counter()])
+            for id in ["d", "held"] {
+                for _ in 0..<4 { _ = try await house.run("/\(id)/modules/counter/stateful_fibo") }
+            }
+            let state = "/deploy/held/modules/counter/state?hold=60"
+            #expect(try await house.send(.get, state).status == 200)
+            await house.supervisor.finish(on: house.loop)
+        }
+        try SupervisorHouse.open(folder: folder) { house in
+            for id in ["d", "held"] {
+                let entry = try await house.run("/\(id)/modules/counter/stateful_fibo")
+                #expect(entry.json["result"] == "8", "\(entry.text)")
+            }
+        }
+    }
+
     @Test func deployingAgainDiscardsTheStoredState() throws {
         var options = Supervisor.Options()
         options.state = .always

@@ -23,16 +23,21 @@ import WasmText
 
     /// Whether the server has saved so many states by itself, within half a minute.
     private func hasSaved(_ count: Int, _ data: String) throws -> Bool {
+        try reaches(count, "state_saves_total", data)
+    }
+
+    /// Whether a number of the metrics becomes so large, within half a minute.
+    private func reaches(_ count: Int, _ name: String, _ data: String) throws -> Bool {
         for _ in 0..<600 {
             let socket = try UnixSocket(connectedTo: data + "/wasmd.sock")
             let request = "GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
             ServerProcess.send(socket.number, Array(request.utf8))
             let metrics = ServerProcess.Answer(ServerProcess.read(socket.number)).body
             let line = metrics.split(separator: "\n").first {
-                $0.hasPrefix("wasmd_supervisor_state_saves_total ")
+                $0.hasPrefix("wasmd_supervisor_\(name) ")
             }
-            let saves = line?.split(separator: " ").last.flatMap { Int($0) } ?? 0
-            if saves >= count { return true }
+            let number = line?.split(separator: " ").last.flatMap { Int($0) } ?? 0
+            if number >= count { return true }
             usleep(50_000)
         }
         return false
@@ -77,6 +82,95 @@ import WasmText
         let run = try request(second, "GET", "/d/modules/m/next")
         #expect(run.body.contains("\"result\":\"4\""), "\(run.body)")
         #expect(run.body.contains("d:m:next:4"))
+        second.signal(SIGTERM)
+        #expect(second.end() == 0)
+    }
+
+    @Test func aDeviceThatIsStoppedContinues() throws {
+        let folder = try TemporaryFolder()
+        let site = folder.path + "/site"
+        mkdir(site, 0o700)
+        mkdir(site + "/public", 0o700)
+        _ = try folder.write("site/public/counter.wasm", parseModule(Array(Self.counter.utf8)))
+        let files = try ServerProcess([site], folder: folder)
+        let arguments = [
+            "--data", folder.path + "/data", "--supervisor", "127.0.0.1:0", "--no-mdns",
+        ]
+        let node = """
+            {"deploymentId":"d","modules":[{"id":"0","name":"m","urls":{"binary":\
+            "http://127.0.0.1:\(files.port)/counter.wasm","other":{}}}]}
+            """
+        for start in [1, 4, 7] {
+            let server = try ServerProcess(
+                arguments, folder: folder, listen: nil, ready: "data in ")
+            if start == 1 { #expect(try request(server, "POST", "/deploy", node).status == 200) }
+            for number in start..<(start + 3) {
+                let run = try request(server, "GET", "/d/modules/m/next")
+                #expect(run.body.contains("\"result\":\"\(number)\""), "\(run.body)")
+            }
+            // At once: no save by itself has begun.
+            server.signal(SIGTERM)
+            #expect(server.end() == 0, "\(server.messages)")
+        }
+    }
+
+    private static let endless = """
+        (module (func (export "spin") (loop (br 0))))
+        """
+
+    /// A grace, and whether a second signal ends it.
+    @Test(arguments: [("200ms", false), ("1h", true)] as [(String, Bool)])
+    func runsThatDoNotEndDoNotHoldTheEndOfTheServer(_ grace: String, _ isEnded: Bool) throws {
+        let folder = try TemporaryFolder()
+        let site = folder.path + "/site"
+        mkdir(site, 0o700)
+        mkdir(site + "/public", 0o700)
+        _ = try folder.write("site/public/endless.wasm", parseModule(Array(Self.endless.utf8)))
+        let files = try ServerProcess([site], folder: folder)
+        let file = try folder.write(
+            "device.toml",
+            Array(
+                """
+                [supervisor]
+                listen = ["127.0.0.1:0"]
+                run_time = "1h"
+                [limits]
+                waiting_time = "1h"
+                [shutdown]
+                grace = "\(grace)"
+                """.utf8))
+        let arguments = ["--config", file, "--data", folder.path + "/data", "--no-mdns"]
+        let server = try ServerProcess(arguments, folder: folder, listen: nil, ready: "data in ")
+        let node = """
+            {"deploymentId":"d","modules":[{"id":"0","name":"m","urls":{"binary":\
+            "http://127.0.0.1:\(files.port)/endless.wasm","other":{}}}]}
+            """
+        #expect(try request(server, "POST", "/deploy", node).status == 200)
+        // A client that waits for its run.
+        let socket = try server.connect()
+        defer { close(socket) }
+        ServerProcess.send(
+            socket, Array("GET /d/modules/m/spin HTTP/1.1\r\nHost: a\r\n\r\n".utf8))
+        #expect(try reaches(1, "runs_pending", folder.path + "/data"))
+        // One that does not, since its run waits for the other.
+        let posted = try request(server, "POST", "/d/modules/m/spin")
+        #expect(posted.body.contains("d:m:spin:2"), "\(posted.body)")
+        server.signal(SIGTERM)
+        if isEnded {
+            // The listener is closed: the first signal was read.
+            for _ in 0..<3000 {
+                guard let other = try? server.connect() else { break }
+                close(other)
+                usleep(10_000)
+            }
+            server.signal(SIGTERM)
+        }
+        #expect(server.end() == 0, "\(server.messages)")
+        let second = try ServerProcess(arguments, folder: folder, listen: nil, ready: "data in ")
+        for number in 1...2 {
+            let entry = try request(second, "GET", "/request-history/d:m:spin:\(number)")
+            #expect(entry.body.contains("the run was cancelled"), "\(entry.body)")
+        }
         second.signal(SIGTERM)
         #expect(second.end() == 0)
     }

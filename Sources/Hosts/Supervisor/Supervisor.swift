@@ -77,6 +77,7 @@ public final class Supervisor: Sendable {
             state.deployments[Name(deployment.id)] = deployment
             state.order.append(Name(deployment.id))
             state.nodes += deployment.size
+            history.keepCounts(of: deployment.id)
         }
         state.orchestrator = try OrchestratorRecord.load(store)
         if let url = state.orchestrator { logs.setTarget(url) }
@@ -122,30 +123,45 @@ public final class Supervisor: Sendable {
 
     func release(_ size: NodeSize) { state.withLock { $0.reserved -= size } }
 
-    /// Puts a deployment in the place of one with the same id, whose instances end with their last
-    /// run.
+    /// Puts a deployment that was stored in the place of one with the same id, whose instances end with
+    /// their last run.
     func put(_ deployment: Deployment) {
         let name = Name(deployment.id)
-        let replaced = state.withLock { state in
+        let key = RecordKey.deployment(deployment.id)
+        let leaving = state.withLock { state -> Deployment? in
+            // Of several at the same time the one whose record is there stays, whichever comes here
+            // last: what runs is what a restart finds.
+            guard store.version(key) == deployment.version else { return deployment }
             let replaced = state.deployments.updateValue(deployment, forKey: name)
             state.nodes += deployment.size
             if let replaced { state.nodes -= replaced.size }
             if replaced != nil { state.order.removeAll { $0 == name } }
             state.order.append(name)
+            history.forgetOutputs(of: deployment.id)
+            history.keepCounts(of: deployment.id)
             return replaced
         }
-        replaced?.retire(instances)
+        leaving?.retire(instances)
     }
 
-    /// Removes a deployment; durable when the function returns. Its history stays.
+    /// Removes a deployment; durable when the function returns. Its history stays, and so does one that
+    /// is deployed in its place at the same time.
     ///
     /// - Throws: `SupervisorError.noDeployment`, `.storage`.
     public func delete(_ id: String) async throws {
         guard let deployment = deployment(id) else { throw SupervisorError.noDeployment }
         var transaction = Transaction()
         DeploymentRecords.remove(deployment, from: &transaction, store)
+        let counts = history.countsWithoutEntries(of: id)
+        for name in counts { transaction.delete(RecordKey.count(name.description)) }
         do throws(StorageError) {
             try await store.commit(transaction)
+        } catch .conflict(_, nil) {
+            // Another request has removed it.
+            throw SupervisorError.noDeployment
+        } catch .conflict {
+            // One in its place was stored, which has removed it; `put` follows.
+            return
         } catch {
             throw SupervisorError.storage(error)
         }
@@ -154,8 +170,9 @@ public final class Supervisor: Sendable {
             state.deployments[Name(id)] = nil
             state.nodes -= deployment.size
             state.order.removeAll { $0 == Name(id) }
+            history.forgetOutputs(of: id)
+            history.forgetCounts(counts, of: id)
         }
-        history.forgetOutputs(of: id)
         deployment.retire(instances)
     }
 

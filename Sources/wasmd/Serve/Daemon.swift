@@ -183,14 +183,20 @@ struct Daemon {
             services.sayGoodbye()
             manager.send("STOPPING=1", "STATUS=requests in flight end")
             let stopping = servers
+            let grace = control.settings.common.grace
+            // Runs are tasks of their own, which the end of a connection does not end.
+            let overtime = loop.spawn {
+                _ = try? await loop.sleep(for: grace)
+                services.endRuns()
+            }
             loop.spawn {
                 while let number = try? await signals.next() {
                     guard number != Signals.hangup else { continue }
+                    overtime.cancel()
                     for server in stopping { await server.stop(grace: .zero, on: loop) }
                     return
                 }
             }
-            let grace = control.settings.common.grace
             let ends = loop.spawn { await services.stop(on: loop) }
             await stop(servers, grace, loop)
             await ends.value

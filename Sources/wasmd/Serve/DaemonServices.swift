@@ -52,6 +52,9 @@ protocol OpenService: Sendable {
     func stop(on loop: EventLoop) async
     /// Starts what it does by itself. Its listeners serve already.
     func start(on loop: EventLoop) async throws
+    /// Ends what goes on beside requests, and what they wait for: they have had their time. Also what
+    /// begins later.
+    func endRuns()
     /// Writes what is not written yet. After `stop`, when requests in flight have ended.
     func finish(on loop: EventLoop) async
     /// Called before `start` if `join` will be called.
@@ -70,6 +73,7 @@ extension OpenService {
         _ bound: DaemonListeners.Bound, on loops: [EventLoop]
     ) async throws -> Bool { false }
     func join(_ discovery: LocalDiscovery) {}
+    func endRuns() {}
     func finish(on loop: EventLoop) async {}
     func follow(_ settings: DaemonSettings) {}
     func willJoin() {}
@@ -175,6 +179,8 @@ struct OpenServices: Sendable {
         for service in all { try await service.start(on: loop) }
         discovery?.start(all, on: loop)
     }
+
+    func endRuns() { for service in all { service.endRuns() } }
 
     /// Tells others that the server ends.
     func sayGoodbye() { discovery?.stop() }

@@ -185,6 +185,12 @@ private struct OpenSupervisor: OpenService {
         }
     }
 
+    func endRuns() { supervisor.endRuns() }
+
+    /// Runs that nobody waits for have the rest of the grace. Then instances whose last runs were
+    /// answered less than a second ago are saved.
+    func finish(on loop: EventLoop) async { await supervisor.finish(on: loop) }
+
     func willJoin() { supervisor.beginNaming() }
 
     func didNotJoin() { supervisor.endNaming() }

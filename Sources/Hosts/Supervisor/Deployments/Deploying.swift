@@ -73,7 +73,6 @@ extension Supervisor {
             throw SupervisorError.storage(error)
         }
         withExtendedLifetime(pins) {}
-        history.forgetOutputs(of: deployment.id)
         put(deployment)
         return deployment
     }

@@ -16,8 +16,13 @@ public final class Deployment: Sendable {
     /// imports that the device has not. Not kept over a restart.
     public let warnings: [String]
     let size: NodeSize
+    /// Of the record; 0 before there is one.
+    private let record = Atomic<UInt64>(0)
 
     public var id: String { node.deployment }
+
+    /// The version of the record: the later of two deployments with the same id has the higher one.
+    var version: UInt64 { record.load(ordering: .relaxed) }
 
     init(
         _ node: DeploymentNode, _ modules: [DeployedModule], _ size: NodeSize,
@@ -35,6 +40,7 @@ public final class Deployment: Sendable {
 
     /// Notes the version of the record.
     func stored(as version: UInt64) {
+        record.store(version, ordering: .relaxed)
         for module in modules { module.version.store(version, ordering: .relaxed) }
     }
 
@@ -94,7 +100,8 @@ struct StoredFile: Sendable, Equatable {
 ///
 /// All runs of an instance are on one loop, its home: that of the first.
 @safe final class DeployedModule: @unchecked Sendable {
-    // Soundness: `kept`, `cached`, `hold` and `saving` are used on the home's thread only.
+    // Soundness: `kept`, `cached`, `hold`, `isReleasing` and `saving` are used on the home's thread
+    // only.
 
     let deployment: String
     let name: String
@@ -121,6 +128,8 @@ struct StoredFile: Sendable, Equatable {
     var hasFiles = false
     /// Set while the instance is held for a move: see `Supervisor.hold`.
     var hold: InstanceHold?
+    /// Whether a release of the hold is being stored: nothing else ends it meanwhile.
+    var isReleasing = false
     let saving = StateSaver()
 
     init(
@@ -172,7 +181,7 @@ struct StoredFile: Sendable, Equatable {
         guard let loop = home else { return }
         // The instance is released where it ran; a run that goes on keeps what it uses.
         loop.spawn { [self] in
-            hold = nil
+            endHold()
             kept = nil
             cached = nil
             instances.remove(self)

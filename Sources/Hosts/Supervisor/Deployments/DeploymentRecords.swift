@@ -164,7 +164,7 @@ enum DeploymentRecords {
             blobs += module.files.map(\.digest)
         }
         var transaction = Transaction()
-        removeParts(deployment.id, from: &transaction, store)
+        removeParts(deployment, from: &transaction, store)
         var seen: Set<SHA256.Digest> = []
         blobs = blobs.filter { seen.insert($0).inserted }
         transaction.put(
@@ -174,21 +174,26 @@ enum DeploymentRecords {
         withExtendedLifetime(contents) {}
     }
 
+    /// The transaction conflicts if another deployment was stored in the place of this one.
     static func remove(
         _ deployment: Deployment, from transaction: inout Transaction,
         _ store: RecordStore
     ) {
-        removeParts(deployment.id, from: &transaction, store)
-        transaction.delete(RecordKey.deployment(deployment.id))
+        removeParts(deployment, from: &transaction, store)
+        transaction.delete(
+            RecordKey.deployment(deployment.id), if: .version(deployment.version))
     }
 
     private static func removeParts(
-        _ id: String, from transaction: inout Transaction, _ store: RecordStore
+        _ deployment: Deployment, from transaction: inout Transaction, _ store: RecordStore
     ) {
         let snapshot = store.snapshot()
-        for prefix in [RecordKey.states(of: id), RecordKey.outputs(of: id)] {
-            for key in snapshot.keys(prefix: prefix) { transaction.delete(key.key) }
-        }
+        let id = deployment.id
+        // Also a state that is before this transaction in the log's queue, and in no snapshot yet.
+        var states = Set(deployment.modules.map(RecordKey.state))
+        for key in snapshot.keys(prefix: RecordKey.states(of: id)) { states.insert(key.key) }
+        for key in states { transaction.delete(key) }
+        for key in snapshot.keys(prefix: RecordKey.outputs(of: id)) { transaction.delete(key.key) }
     }
 
     private static func document(_ deployment: Deployment) -> Document {

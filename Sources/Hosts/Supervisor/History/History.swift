@@ -15,11 +15,20 @@ public final class History: Sendable {
         var dropped = 0
         var byteCount = 0
         var next: UInt64 = 1
-        /// The number of the last run by `DEPLOYMENT:MODULE:FUNCTION`.
-        var counts: [Name: UInt64] = [:]
+        /// Of the last run by `DEPLOYMENT:MODULE:FUNCTION`: as long as the deployment is there, or the
+        /// entry of that run.
+        var counts: [Name: Count] = [:]
+        /// The deployments that are there.
+        var deployments: Set<Name> = []
         /// The same for functions that no deployment has; forgotten when there are too many.
         var strangers: [Name: UInt64] = [:]
         var outputs: [OutputFile.Key: OutputFile] = [:]
+    }
+
+    private struct Count: Sendable {
+        var number: UInt64
+        /// Nil if the record does not say it.
+        var deployment: Name?
     }
 
     /// Bytes of a record that are not in a blob.
@@ -55,7 +64,9 @@ public final class History: Sendable {
             guard let record = try Self.document(key.key, snapshot, &damage),
                 let name = record["name"]?.stringValue, let count = record["count"]?.integerValue
             else { continue }
-            state.counts[Name(name)] = UInt64(clamping: count)
+            state.counts[Name(name)] = Count(
+                number: UInt64(clamping: count),
+                deployment: record["deployment"]?.stringValue.map { Name($0) })
         }
         for key in snapshot.keys(prefix: RecordKey.outputs) {
             guard let record = try Self.document(key.key, snapshot, &damage),
@@ -92,8 +103,9 @@ public final class History: Sendable {
     }
 
     /// Name and number of an id.
-    private static func parts(_ id: String) -> (Name, UInt64)? {
-        let bytes = Array(id.utf8)
+    private static func parts(_ id: String) -> (Name, UInt64)? { parts(Array(id.utf8)) }
+
+    private static func parts(_ bytes: [UInt8]) -> (Name, UInt64)? {
         guard let colon = bytes.lastIndex(of: UInt8(ascii: ":")),
             let count = UInt64(String(decoding: bytes[(colon + 1)...], as: UTF8.self))
         else { return nil }
@@ -124,21 +136,28 @@ public final class History: Sendable {
 
     /// The id of a new run.
     ///
-    /// - Parameter isKnown: whether the deployment has the function: then numbers never repeat.
+    /// - Parameter isKnown: whether the deployment has the function, if that is clear before the run.
+    ///   Numbers of its runs do not repeat as long as the deployment is there.
     func begin(
         _ deployment: String, _ module: String, _ function: String, isKnown: Bool
     ) -> String {
         let prefix = "\(deployment):\(module):\(function)"
         let name = Name(prefix)
         return state.withLock { state in
-            if isKnown {
-                let number = max(state.counts[name] ?? 0, state.strangers[name] ?? 0) &+ 1
-                state.counts[name] = number
+            if let known = state.counts[name], known.deployment != nil {
+                let number = max(known.number, state.strangers[name] ?? 0) &+ 1
+                state.counts[name]?.number = number
+                return "\(prefix):\(number)"
+            }
+            let last = max(state.counts[name]?.number ?? 0, state.strangers[name] ?? 0)
+            var number = last &+ 1
+            // Of a deployment that was removed, or when strangers were forgotten.
+            while state.entries[Name("\(prefix):\(number)")] != nil { number &+= 1 }
+            if isKnown || state.counts[name] != nil {
+                state.counts[name] = Count(number: number, deployment: Name(deployment))
                 return "\(prefix):\(number)"
             }
             if state.strangers.count >= Self.strangerLimit { state.strangers = [:] }
-            var number = (state.strangers[name] ?? state.counts[name] ?? 0) &+ 1
-            while state.entries[Name("\(prefix):\(number)")] != nil { number &+= 1 }
             state.strangers[name] = number
             return "\(prefix):\(number)"
         }
@@ -147,6 +166,7 @@ public final class History: Sendable {
     /// Adds a run that has ended, with its output files and what else becomes durable with it.
     /// Returns when all is durable, and only then others see it.
     ///
+    /// - Parameter isKnown: whether the deployment or its module has the function.
     /// - Parameter changes: adds what else becomes durable with it, when nothing comes between that and
     ///   the place of the transaction in the log.
     /// - Throws: `StorageError`.
@@ -164,19 +184,27 @@ public final class History: Sendable {
                 .object(stored.members + [.init("large", true)]))
             large = stored
         }
-        let (number, old) = state.withLock { state -> (UInt64, [UInt64]) in
+        let own = Self.parts(entry.id)
+        let (number, old, last) = state.withLock { state -> (UInt64, Dropped, UInt64?) in
             defer { state.next &+= 1 }
-            return (state.next, Self.drop(&state, limit: limit - 1))
+            let old = Self.drop(&state, limit: limit - 1)
+            guard let (name, count) = own else { return (state.next, old, nil) }
+            let known = state.counts[name]?.number
+            guard isKnown || known != nil else { return (state.next, old, nil) }
+            // That of the newest run, whichever ends first.
+            return (state.next, old, max(known ?? state.strangers[name] ?? 0, count))
         }
-        for number in old { transaction.delete(RecordKey.entry(number)) }
+        for number in old.numbers { transaction.delete(RecordKey.entry(number)) }
+        for name in old.counts { transaction.delete(RecordKey.count(name.description)) }
         transaction.put(RecordKey.entry(number), bytes, blobs: large?.blobs ?? [])
-        if isKnown, let (name, count) = Self.parts(entry.id) {
+        if let (name, _) = own, let last {
             transaction.put(
                 RecordKey.count(name.description),
                 try BSON.write(
                     .object([
                         .init("name", .string(name.description)),
-                        .init("count", .integer(Int64(clamping: count))),
+                        .init("count", .integer(Int64(clamping: last))),
+                        .init("deployment", .string(entry.deployment)),
                     ])))
         }
         for (file, bytes) in outputs {
@@ -188,29 +216,83 @@ public final class History: Sendable {
         _ = try await store.commit(transaction)
         state.withLock { state in
             Self.insert(entry, number, in: &state)
+            if let (name, _) = own, let last, state.counts[name]?.deployment == nil {
+                // Others may have begun before it was known.
+                let begun = max(state.counts[name]?.number ?? 0, state.strangers[name] ?? 0)
+                state.counts[name] = Count(
+                    number: max(begun, last), deployment: Name(entry.deployment))
+                state.strangers[name] = nil
+            }
             for (file, _) in outputs { state.outputs[file.key] = file }
         }
         withExtendedLifetime((outputs, large)) {}
     }
 
-    /// Forgets the oldest entries until there are at most `limit`; returns their numbers.
-    private static func drop(_ state: inout State, limit: Int) -> [UInt64] {
+    /// What was forgotten: numbers of entries, and names of functions that no deployment has.
+    private struct Dropped: Sendable {
         var numbers: [UInt64] = []
+        var counts: [Name] = []
+    }
+
+    /// Forgets the oldest entries until there are at most `limit`.
+    private static func drop(_ state: inout State, limit: Int) -> Dropped {
+        var dropped = Dropped()
         while state.order.count - state.dropped > limit
             || (state.byteCount > byteLimit && state.order.count - state.dropped > 1000)
         {
             let (number, id) = state.order[state.dropped]
             state.dropped += 1
-            numbers.append(number)
-            if let entry = state.entries.removeValue(forKey: id) {
-                state.byteCount -= entry.byteCount
+            dropped.numbers.append(number)
+            guard let entry = state.entries.removeValue(forKey: id) else { continue }
+            state.byteCount -= entry.byteCount
+            // The last run of a function whose deployment was removed: nothing counts it any more.
+            if !state.deployments.contains(Name(entry.deployment)),
+                let (name, count) = parts(id.utf8), state.counts[name]?.number == count
+            {
+                state.counts[name] = nil
+                dropped.counts.append(name)
             }
         }
         if state.dropped > 1000, state.dropped * 2 > state.order.count {
             state.order.removeFirst(state.dropped)
             state.dropped = 0
         }
-        return numbers
+        return dropped
+    }
+
+    // MARK: Deployments
+
+    /// A deployment is there: the counts of its functions are kept.
+    func keepCounts(of deployment: String) {
+        state.withLock { _ = $0.deployments.insert(Name(deployment)) }
+    }
+
+    /// The functions of a deployment whose counts go with it: those of others go with the entry of
+    /// their last run. Linear.
+    func countsWithoutEntries(of deployment: String) -> [Name] {
+        let deployment = Name(deployment)
+        return state.withLock { state in
+            var names: [Name] = []
+            for (name, count) in state.counts where count.deployment == deployment {
+                guard state.entries[Name("\(name):\(count.number)")] == nil else { continue }
+                names.append(name)
+            }
+            return names
+        }
+    }
+
+    /// A deployment was removed, with these counts.
+    func forgetCounts(_ names: [Name], of deployment: String) {
+        state.withLock { state in
+            state.deployments.remove(Name(deployment))
+            for name in names {
+                // A run may have ended meanwhile.
+                guard let count = state.counts[name],
+                    state.entries[Name("\(name):\(count.number)")] == nil
+                else { continue }
+                state.counts[name] = nil
+            }
+        }
     }
 
     // MARK: Output files

@@ -116,6 +116,7 @@ extension Supervisor {
                 try await store(taken, module.saving.taken, of: module, on: home)
                 module.saving.isStored = true
             }
+            module.saving.taken += 1
             module.kept = nil
             module.cached = nil
             instances.remove(module)

@@ -9,11 +9,21 @@ import WasmdStorage
 /// The place of an instance that is held for a move: its runs wait.
 final class InstanceHold {
     private var place: RunPlace?
+    /// Whether its time is over.
+    var isOver = false
 
     init(_ place: consuming RunPlace) { self.place = consume place }
 
     /// Lets the next run begin.
     func end() { place = nil }
+}
+
+extension DeployedModule {
+    /// Ends the hold of the instance, if there is one, in a task of its home: its runs go on here.
+    func endHold() {
+        hold?.end()
+        hold = nil
+    }
 }
 
 extension Supervisor {
@@ -38,7 +48,7 @@ extension Supervisor {
     private func giveState(
         of module: DeployedModule, holding time: Duration?, home: EventLoop
     ) async throws -> [UInt8]? {
-        guard module.hold == nil else { throw StateFault.held }
+        guard module.hold == nil, !module.isReleasing else { throw StateFault.held }
         let place: RunPlace
         do throws(RunRefusal) {
             place = try await runs.queue.enter(
@@ -61,8 +71,9 @@ extension Supervisor {
         module.hold = hold
         home.spawn {
             _ = try? await home.sleep(for: time)
-            if module.hold === hold { module.hold = nil }
-            hold.end()
+            hold.isOver = true
+            // Not if it was released, or if that is being stored.
+            if module.hold === hold { module.endHold() }
         }
         return bytes
     }
@@ -131,6 +142,8 @@ extension Supervisor {
             try await store(bytes, module.saving.taken, of: module, on: home)
             module.saving.isStored = true
             module.saving.failure = nil
+            // A run that has read the state before begins again.
+            module.saving.taken += 1
             module.kept = nil
             module.movedTo = nil
             instances.remove(module)
@@ -148,6 +161,8 @@ extension Supervisor {
     ) async throws {
         let home = module.home(loop)
         try await onLoop(home) { [self] in
+            // Another request decides where the instance goes; this one sees what came of it.
+            while module.isReleasing { try await home.sleep(for: .milliseconds(1)) }
             guard let hold = module.hold else {
                 // After a restart only the stored state says where the instance is.
                 if module.movedTo == nil, module.kept == nil {
@@ -156,33 +171,54 @@ extension Supervisor {
                 guard let target, module.movedTo == target else { throw StateFault.notHeld }
                 return
             }
-            if let target {
-                // What a restart must not forget: the state goes on elsewhere.
-                var transaction = Transaction()
-                let text = String(decoding: target.bytes, as: UTF8.self)
-                transaction.put(
-                    RecordKey.state(module),
-                    try BSON.write(.object([.init("moved", .string(text))])))
-                transaction.require(
-                    RecordKey.deployment(module.deployment),
-                    .version(module.version.load(ordering: .relaxed)))
-                _ = try await store.commit(transaction)
-                guard module.hold === hold else { throw StateFault.notHeld }
-                module.saving.taken += 1
-                module.saving.given = module.saving.taken
-                module.movedTo = target
-                module.kept = nil
-                module.cached = nil
-                instances.remove(module)
-                counters.moves.add(1, ordering: .relaxed)
-            }
+            // From here on the hold ends in this way only: what is stored is what happens.
             module.hold = nil
+            if let target { try await move(module, to: target, hold, on: home) }
             hold.end()
         }
     }
 
+    /// Makes durable that an instance has moved to a device, and forwards its runs; if that fails, the
+    /// instance is held until the time is over.
+    private func move(
+        _ module: DeployedModule, to target: URL, _ hold: InstanceHold, on home: EventLoop
+    ) async throws {
+        module.isReleasing = true
+        defer { module.isReleasing = false }
+        // A save that is on its way is older, and must not take the place of this record.
+        module.saving.taken += 1
+        module.saving.given = module.saving.taken
+        do {
+            // What a restart must not forget: the state goes on elsewhere.
+            var transaction = Transaction()
+            let text = String(decoding: target.bytes, as: UTF8.self)
+            transaction.put(
+                RecordKey.state(module),
+                try BSON.write(.object([.init("moved", .string(text))])))
+            Self.require(module, in: &transaction)
+            _ = try await store.commit(transaction)
+        } catch {
+            module.hold = hold
+            if hold.isOver || module.isRetired { module.endHold() }
+            // In the place of the save that was given up.
+            if options.state != .never {
+                module.saving.unfinished += 1
+                home.spawn(priority: .background) { [self] in
+                    await save(module, on: home)
+                    module.saving.unfinished -= 1
+                }
+            }
+            throw error
+        }
+        module.movedTo = target
+        module.kept = nil
+        module.cached = nil
+        instances.remove(module)
+        counters.moves.add(1, ordering: .relaxed)
+    }
+
     /// Runs `body` in a task of a loop.
-    private func onLoop<Success: Sendable>(
+    func onLoop<Success: Sendable>(
         _ loop: EventLoop, _ body: sending @escaping () async throws -> Success
     ) async throws -> Success {
         try await loop.spawn { () -> Result<Success, any Error> in

@@ -10,11 +10,14 @@ import WasmdStorage
 final class StateSaver {
     /// A save is on its way, and will have what runs have changed until it begins.
     var isScheduled = false
+    /// Saves that are scheduled or on their way to the disk: without them a restart would go back.
+    var unfinished = 0
     /// Saves since unused blobs were removed last.
     var count = 0
     /// Why the state could not be saved, if that was noted.
     var failure: String?
-    /// The number of the state that was taken last, and of the newest that was given to the store.
+    /// The number of the state that was taken last, and of the newest that was given to the store. The
+    /// first is higher also after an instance was released, so that runs see it which loaded it.
     var taken: UInt64 = 0
     var given: UInt64 = 0
     /// Whether the stored state is the newest, whatever `Options.state` says: the instance was
@@ -34,17 +37,26 @@ extension Supervisor {
         guard options.state == .interval, !module.saving.isScheduled, module.saving.failure == nil
         else { return }
         module.saving.isScheduled = true
+        module.saving.unfinished += 1
         home.spawn(priority: .background) { [self] in
-            defer { module.saving.isScheduled = false }
+            defer {
+                module.saving.isScheduled = false
+                module.saving.unfinished -= 1
+            }
             guard (try? await home.sleep(for: Self.delay)) != nil else { return }
             await save(module, on: home)
         }
     }
 
     /// Saves the state of an instance now: between two of its runs. Returns when it is durable.
-    func save(_ module: DeployedModule, on home: EventLoop) async {
+    ///
+    /// - Parameter time: how long it waits for the end of a run; nil for no limit.
+    func save(
+        _ module: DeployedModule, waitingAtMost time: Duration? = nil, on home: EventLoop
+    ) async {
         do {
-            let place = try await runs.queue.enter(module: module.scope, on: home)
+            let place = try await runs.queue.enter(
+                module: module.scope, waitingAtMost: time, on: home)
             module.saving.isScheduled = false
             let taken = Result { () throws(StateFault) in try module.takeState(isMoving: false) }
             module.saving.taken += 1
@@ -88,6 +100,11 @@ extension Supervisor {
     ) throws {
         transaction.put(
             RecordKey.state(module), try BSON.write(.object(stored.members)), blobs: stored.blobs)
+        require(module, in: &transaction)
+    }
+
+    /// Makes a transaction depend on the deployment of a module.
+    static func require(_ module: DeployedModule, in transaction: inout Transaction) {
         transaction.require(
             RecordKey.deployment(module.deployment),
             .version(module.version.load(ordering: .relaxed)))

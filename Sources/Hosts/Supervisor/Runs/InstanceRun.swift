@@ -237,6 +237,7 @@ extension Supervisor {
         _ module: DeployedModule, _ cached: CachedModule, _ tools: LoopTools, on loop: EventLoop
     ) async throws -> KeptInstance {
         if let kept = module.kept { return kept }
+        let number = module.saving.taken
         let world = world(module)
         let guest: PreparedGuest
         do {
@@ -248,6 +249,8 @@ extension Supervisor {
         if !module.hasFiles {
             for file in module.files {
                 let bytes = try await loop.blocking { try store.blobs.get(file.digest) }
+                // Another run may have written all of them meanwhile, and its guest changed them.
+                if module.hasFiles { break }
                 try module.folder.write(bytes, to: Array(file.name.utf8))
             }
             module.hasFiles = true
@@ -273,6 +276,8 @@ extension Supervisor {
         }
         // Another run may have made it meanwhile.
         if let kept = module.kept { return kept }
+        // One that came from another device, or was evicted, while this one read an older state.
+        guard module.saving.taken == number else { throw RunFault.released }
         let totals = instances.totals
         let (twice, isTooMuch) = options.instanceMemory.multipliedReportingOverflow(by: 2)
         guard totals.byteCount < (isTooMuch ? UInt64.max : twice) else {

@@ -15,9 +15,9 @@ extension Supervisor {
     ///
     /// - Returns: the ticket, and the task to wait for.
     func begin(_ call: RunCall, on loop: EventLoop) -> (RunTicket, LoopTask<Void>) {
-        let isKnown = call.endpoint != nil
         let ticket = RunTicket(
-            history.begin(call.deployment.id, call.module.name, call.function, isKnown: isKnown))
+            history.begin(
+                call.deployment.id, call.module.name, call.function, isKnown: call.isNamed))
         pending.add(ticket)
         let home = call.module.home(loop)
         let entry = RunEntry(
@@ -27,7 +27,7 @@ extension Supervisor {
             queued: Int64(clamping: SystemClock.realtime.now / 1_000_000_000))
         let task = home.spawn { [self] in
             do {
-                ticket.end(.success(try await run(call, entry, ticket, isKnown, on: home)))
+                ticket.end(.success(try await run(call, entry, ticket, on: home)))
             } catch let error as StorageError {
                 ticket.end(.failure(.storage(error)))
             } catch {
@@ -35,6 +35,8 @@ extension Supervisor {
             }
             pending.remove(ticket)
         }
+        ticket.goesOn(in: task)
+        if pending.isStopping { ticket.stop() }
         return (ticket, task)
     }
 
@@ -42,8 +44,7 @@ extension Supervisor {
     ///
     /// - Throws: `StorageError` if the entry cannot be stored.
     private func run(
-        _ call: RunCall, _ entry: RunEntry, _ ticket: RunTicket, _ isKnown: Bool,
-        on home: EventLoop
+        _ call: RunCall, _ entry: RunEntry, _ ticket: RunTicket, on home: EventLoop
     ) async throws -> RunEntry {
         var entry = entry
         var output: RunOutput?
@@ -76,7 +77,17 @@ extension Supervisor {
             ticket.fail(error as? RunFault)
             entry.result = .string(Self.text(error))
         }
-        try await record(entry, output, call, isKnown, on: home)
+        let isKnown = call.isKnown
+        do {
+            try await record(entry, output, call, isKnown, on: home)
+        } catch LoopError.cancelled {
+            // The server stops, and nothing was written yet; clients may know the run all the same.
+            // This task is cancelled, another one is not.
+            let (ended, made) = (entry, output)
+            try await onLoop(home) { [self] in
+                try await record(ended, made, call, isKnown, on: home)
+            }
+        }
         if output?.isForwarded == false { scheduleSave(call.module, on: home) }
         if entry.isSuccess {
             counters.succeeded.add(1, ordering: .relaxed)
@@ -126,6 +137,8 @@ extension Supervisor {
         let number = output?.state?.number ?? 0
         do {
             try await history.end(entry, isKnown: isKnown, outputs: outputs, on: home) { changes in
+                // Output files of a deployment that was replaced are not those of the one in its place.
+                if !outputs.isEmpty { Self.require(call.module, in: &changes) }
                 // A newer state that was given to the store before becomes durable before this
                 // entry.
                 guard let state, number > call.module.saving.given else { return }

@@ -1,3 +1,4 @@
+import WasmInterpreter
 import WasmdDocuments
 import WasmdGuests
 import WasmdWasmiot
@@ -38,6 +39,19 @@ struct RunCall: Sendable {
                     schema: .object([.init("type", "integer")])))
         }
         return deployment.node.endpoints[module.name, function]
+    }
+
+    /// Whether the node says that the module has the function. An older one says nothing.
+    var isNamed: Bool { !deployment.node.endpoints.isEmpty && endpoint != nil }
+
+    /// Whether the node or the module has the function, as far as the module is loaded; in a task of
+    /// the module's home. Others are names that clients chose.
+    var isKnown: Bool {
+        guard deployment.node.endpoints.isEmpty else { return isNamed }
+        guard let wasm = module.cached?.module, let export = wasm.export(Name(function)) else {
+            return false
+        }
+        return wasm.functionType(of: wasm.type(of: export)) != nil
     }
 
     var mounts: FunctionMounts {

@@ -1,5 +1,6 @@
 import Synchronization
 import WasmInterpreter
+import WasmdEventLoop
 import WasmdGuests
 
 /// A run that was begun, as others see it. All members may be used on any thread.
@@ -11,6 +12,8 @@ public final class RunTicket: Sendable {
         /// What ends the guest, while it runs.
         var active: ActiveRun?
         var isCancelled = false
+        /// What waits for the run's turn, its guest and the next endpoint, until it has ended.
+        var task: LoopTask<Void>?
         /// Why the run failed, for the status of its answer.
         var fault: RunFault?
     }
@@ -27,6 +30,14 @@ public final class RunTicket: Sendable {
         state.withLock { state in
             state.result = result
             state.active = nil
+            state.task = nil
+        }
+    }
+
+    /// The run goes on in a task, unless it has ended meanwhile.
+    func goesOn(in task: LoopTask<Void>) {
+        state.withLock { state in
+            if state.result == nil { state.task = task }
         }
     }
 
@@ -55,17 +66,35 @@ public final class RunTicket: Sendable {
         active?.cancel()
         return !hasEnded
     }
+
+    /// Ends the run at once, also where it waits: for the end of a server.
+    func stop() {
+        guard cancel() else { return }
+        state.withLock { $0.task }?.cancel()
+    }
 }
 
 /// The runs that have begun and are not in the history yet, by their ids.
 final class PendingRuns: Sendable {
     private let tickets = Mutex<[Name: RunTicket]>([:])
+    private let stopping = Atomic(false)
 
     subscript(id: String) -> RunTicket? { tickets.withLock { $0[Name(id)] } }
     var count: Int { tickets.withLock { $0.count } }
 
     func add(_ ticket: RunTicket) { tickets.withLock { $0[Name(ticket.id)] = ticket } }
     func remove(_ ticket: RunTicket) { tickets.withLock { $0[Name(ticket.id)] = nil } }
+
+    /// Whether runs that begin end at once.
+    var isStopping: Bool { stopping.load(ordering: .relaxed) }
+
+    /// Ends all runs; whoever adds one later looks at `isStopping` when it has its task.
+    func stopAll() {
+        // Ordered by the locks: a ticket that is not in the list yet, or has no task yet, is seen by
+        // its own caller.
+        stopping.store(true, ordering: .relaxed)
+        for ticket in tickets.withLock({ Array($0.values) }) { ticket.stop() }
+    }
 
     /// Ids of all, in no order.
     var ids: [String] { tickets.withLock { $0.values.map(\.id) } }
