@@ -43,6 +43,8 @@ final class FakeSupervisor: Sendable {
         /// nothing is answered any more: `GET state`, `PUT state`, `POST release`.
         var diesBefore: String?
         var diesAfter: String?
+        /// Whether that happens each time: clients ask again for what can be asked again.
+        var diesAlways = false
         var isDead = false
         /// Steps of a migration that are refused with 409, and the reason.
         var refuses: [String] = []
@@ -206,7 +208,7 @@ final class FakeSupervisor: Sendable {
         // Answered, but nobody gets it.
         let dies = state.withLock { state in
             guard state.diesAfter == step else { return false }
-            state.diesAfter = nil
+            if !state.diesAlways { state.diesAfter = nil }
             return true
         }
         switch (request.method, words.last) {

@@ -143,7 +143,10 @@ import WasmdModules
     /// the target has not.
     @Test func aStateThatDoesNotArriveStaysAtTheSource() throws {
         try Self.open { house, source, target, ids, id in
-            source.state.withLock { $0.diesAfter = "GET state" }
+            source.state.withLock { state in
+                state.diesAfter = "GET state"
+                state.diesAlways = true
+            }
             let answer = try await Self.migrate(house, id)
             #expect(answer.status == 500, "\(answer.text)")
             // Its runs do not wait any more.

@@ -152,6 +152,11 @@ final class Collection: Sendable {
         }
         if room.evicts { found.reverse() }
         for entry in found { state.set(entry) }
+        // A process that is started in the second of the last id must not make smaller ones.
+        let last = room.evicts ? keys.first : keys.last
+        if let last, let id = ObjectID(bytes: last.key.dropFirst(prefix.count)) {
+            state.ids.pass(id)
+        }
         let loaded = state
         self.state.withLock { $0 = loaded }
     }

@@ -63,6 +63,12 @@ public struct ObjectIDSource: Sendable {
         counter = UInt32(truncatingIfNeeded: number >> 41)
     }
 
+    /// Makes all further ids larger than one of another process.
+    public mutating func pass(_ id: ObjectID) {
+        let seconds = id.bytes.prefix(4).reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
+        second = max(second, seconds == .max ? .max : seconds + 1)
+    }
+
     /// The next id: larger than all before it, also if the clock is set back.
     ///
     /// - Parameter now: seconds since 1970.
