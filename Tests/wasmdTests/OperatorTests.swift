@@ -168,7 +168,7 @@ import WasmdDocuments
         #expect(level("executor at http://127.0.0.1:\(server.port)/") == "info")
         #expect(level("data in \(folder.path)/data") == "info")
         #expect(level("\"hi\"\\x07", "service", "loud") == "info")
-        #expect(level("trap: unreachable", "service", "loud") == "error")
+        #expect(level("trapped: unreachable", "service", "loud") == "error")
         #expect(level("not reloaded: \(file):5") == "error")
         let run = events.first { $0["route"] == "/wasm/{id}" && $0["run"] != nil }?["run"]
         #expect(level("odd\\x1b[31m", "run", run?.stringValue ?? "") == "info")

@@ -150,7 +150,7 @@ import WasmText
         let socket = try server.connect()
         defer { close(socket) }
         ServerProcess.send(
-            socket, Array("GET /d/modules/m/spin HTTP/1.1\r\nHost: a\r\n\r\n".utf8))
+            socket, Array("GET /d/modules/m/spin HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".utf8))
         #expect(try reaches(1, "runs_pending", folder.path + "/data"))
         // One that does not, since its run waits for the other.
         let posted = try request(server, "POST", "/d/modules/m/spin")
