@@ -137,7 +137,9 @@ public final class Module: Sendable {
         let name = exportNames.withLock { names in
             if let names { return names[index] }
             let functions = exports.lazy.filter { $0.kind == .function }
-            let made = [FunctionIndex: Name](functions.map { ($0.index, $0.name) }) { first, _ in first }
+            let made = [FunctionIndex: Name](functions.map { ($0.index, $0.name) }) { first, _ in
+                first
+            }
             names = made
             return made[index]
         }
