@@ -17,8 +17,7 @@ public final class Module: Sendable {
     /// Fields of all structure types: a store keeps where those are that refer to objects.
     let fieldCount: Int
 
-    private let exportIndices = Mutex<[Name: Int]?>(nil)
-    private let exportNames = Mutex<[FunctionIndex: Name]?>(nil)
+    private let exportTables = Mutex(ExportTables())
     private let nameSection = Mutex<NameSection??>(nil)
     private let debugInformation = Mutex<DebugInfo??>(nil)
     private let knownFingerprint = Mutex<ModuleFingerprint?>(nil)
@@ -134,13 +133,13 @@ public final class Module: Sendable {
     /// A function's name in the name section, or the first name that it is exported by.
     public func name(ofFunction index: FunctionIndex) -> String? {
         if let name = names?.functions[index] { return name.description }
-        let name = exportNames.withLock { names in
-            if let names { return names[index] }
+        let name = exportTables.withLock { tables in
+            if let names = tables.names { return names[index] }
             let functions = exports.lazy.filter { $0.kind == .function }
             let made = [FunctionIndex: Name](functions.map { ($0.index, $0.name) }) { first, _ in
                 first
             }
-            names = made
+            tables.names = made
             return made[index]
         }
         return name?.description
@@ -181,16 +180,22 @@ public final class Module: Sendable {
         let exports = valid.parsed.exports
         // A few names are compared faster than hashed, and small modules need no dictionary.
         if exports.count <= 8 { return exports.first { $0.name == name } }
-        let index = exportIndices.withLock { indices in
-            if let indices { return indices[name] }
+        let index = exportTables.withLock { tables in
+            if let indices = tables.indices { return indices[name] }
             var made: [Name: Int] = [:]
             made.reserveCapacity(exports.count)
             for (index, export) in exports.enumerated() { made[export.name] = index }
-            indices = made
+            tables.indices = made
             return made[name]
         }
         return index.map { exports[$0] }
     }
+}
+
+/// Exports by name, and the first name of each exported function: made on first use.
+private struct ExportTables {
+    var indices: [Name: Int]?
+    var names: [FunctionIndex: Name]?
 }
 
 /// Why a module was refused.
